@@ -1,0 +1,202 @@
+//! The one error type: what went wrong, where in the user's code, inside which layers, and what to do about it.
+//!
+//! Messages read like a compiler's. The user's source line is read from disk when an error is displayed, if the
+//! file is there; deployed binaries show file and line only. Invariant: the *first* cause is reported, never a
+//! consequence of it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// `Result` with Carnyx's [`Error`]; `Result` alone is `Result<(), Error>`.
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// A place in the user's source code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The file's path, as the compiler was given it.
+    pub file: Cow<'static, str>,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column, counted from 1; 0 where it is not known.
+    pub column: u32,
+}
+
+impl Site {
+    /// The place that called the function with `#[track_caller]` that calls this.
+    #[track_caller]
+    pub fn caller() -> Site {
+        Site::from(Location::caller())
+    }
+}
+
+impl From<&'static Location<'static>> for Site {
+    fn from(location: &'static Location<'static>) -> Site {
+        Site { file: Cow::Borrowed(location.file()), line: location.line(), column: location.column() }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        if self.column > 0 {
+            write!(f, ":{}", self.column)?;
+        }
+        Ok(())
+    }
+}
+
+/// What went wrong, where, and what to do about it. Cheap to clone.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Error;
+/// let error = Error::new("data", "`x` has 100 samples, `y` has 99").help("give each sample one target");
+/// assert_eq!(error.code(), "data");
+/// assert!(error.to_string().starts_with("error[data]: `x` has 100 samples"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Report>);
+
+#[derive(Clone)]
+struct Report {
+    code: &'static str,
+    title: String,
+    label: String,
+    site: Option<Site>,
+    layers: Vec<String>,
+    notes: Vec<String>,
+    help: Option<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a code (`shape`, `dtype`, `data`, …) and one sentence: lower case, no full stop, values shown.
+    pub fn new(code: &'static str, title: impl Into<String>) -> Error {
+        Error(Arc::new(Report {
+            code,
+            title: title.into(),
+            label: String::new(),
+            site: None,
+            layers: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+            source: None,
+        }))
+    }
+
+    fn edit(mut self, change: impl FnOnce(&mut Report)) -> Error {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Words under the caret of the source line.
+    pub fn label(self, label: impl Into<String>) -> Error {
+        self.edit(|r| r.label = label.into())
+    }
+
+    /// What the user can do.
+    pub fn help(self, help: impl Into<String>) -> Error {
+        self.edit(|r| r.help = Some(help.into()))
+    }
+
+    /// A further fact, on a line of its own.
+    pub fn note(self, note: impl Into<String>) -> Error {
+        self.edit(|r| r.notes.push(note.into()))
+    }
+
+    /// The place in the user's code.
+    pub fn at(self, site: impl Into<Site>) -> Error {
+        self.edit(|r| r.site = Some(site.into()))
+    }
+
+    /// The layer around the layers named so far.
+    pub fn inside(self, layer: impl Into<String>) -> Error {
+        self.edit(|r| r.layers.insert(0, layer.into()))
+    }
+
+    /// The error of a lower level (I/O, a parser) that caused this one.
+    pub fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        self.edit(|r| r.source = Some(Arc::new(source)))
+    }
+
+    /// The kind of error, one word: `shape`, `loss-shape`, `dtype`, `mode`, `data`, `variable`, `file`, …
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The first sentence.
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// The place in the user's code, if it is known.
+    pub fn site(&self) -> Option<&Site> {
+        self.0.site.as_ref()
+    }
+
+    /// The layers around the cause, outermost first.
+    pub fn layers(&self) -> &[String] {
+        &self.0.layers
+    }
+
+    /// What the user can do, if there is advice.
+    pub fn advice(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+}
+
+fn source_line(site: &Site) -> Option<String> {
+    let text = std::fs::read_to_string(site.file.as_ref()).ok()?;
+    Some(text.lines().nth(site.line.checked_sub(1)? as usize)?.to_owned())
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let report = &*self.0;
+        write!(f, "error[{}]: {}", report.code, report.title)?;
+        let mut pad = String::from(" ");
+        if let Some(site) = &report.site {
+            let number = site.line.to_string();
+            pad = " ".repeat(number.len());
+            write!(f, "\n{pad}--> {site}")?;
+            if let Some(line) = source_line(site).filter(|_| site.column > 0) {
+                // The caret stands under the column; tabs before it are kept, so that it lines up.
+                let indent: String =
+                    line.chars().take(site.column as usize - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+                write!(f, "\n{pad} |\n{number} | {line}\n{pad} | {indent}^ {}", report.label)?;
+            } else if !report.label.is_empty() {
+                write!(f, "\n{pad} = {}", report.label)?;
+            }
+        } else if !report.label.is_empty() {
+            write!(f, "\n{pad} = {}", report.label)?;
+        }
+        if !report.layers.is_empty() {
+            write!(f, "\n{pad} = in: {}", report.layers.join(" > "))?;
+        }
+        for note in &report.notes {
+            write!(f, "\n{pad} = note: {note}")?;
+        }
+        if let Some(source) = &report.source {
+            write!(f, "\n{pad} = cause: {source}")?;
+        }
+        if let Some(help) = &report.help {
+            write!(f, "\n{pad} = help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Shown like [`Display`](fmt::Display), so that `fn main() -> Result` prints the whole message.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|s| &**s as &(dyn std::error::Error + 'static))
+    }
+}

@@ -1,0 +1,33 @@
+//! Values, expression graphs, gradients and graph passes: the pure half of Carnyx.
+//!
+//! [`Tensor`]s describe computations on [`Array`]s and [`Variable`]s; [`Graph::capture`] turns a description into
+//! flat numbered instructions; passes make those smaller; an [`Executor`] turns them into a [`Program`] that runs.
+//! Nothing here computes, starts a thread, reads a clock or keeps a global (exceptions: counters that tell
+//! variables apart, and reading the user's source line when an error is displayed).
+#![forbid(unsafe_code)]
+
+pub mod array;
+mod check;
+mod dtype;
+mod error;
+pub mod executor;
+mod gradient;
+pub mod graph;
+pub mod infer;
+pub mod op;
+mod print;
+mod shape;
+mod tensor;
+mod variable;
+
+pub use array::Array;
+pub use dtype::{DType, Element};
+pub use error::{Error, Result, Site};
+pub use executor::{Bindings, Executor, Feed, Outcome, Program, Session};
+pub use gradient::Gradients;
+pub use graph::Graph;
+pub use infer::Facts;
+pub use op::{Address, Distribution, Op};
+pub use shape::{Dim, Shape, row_major_strides};
+pub use tensor::{Axes, Effect, Mode, Tensor, concat, stack};
+pub use variable::{Initializer, Variable};

@@ -1,0 +1,320 @@
+//! Named state that outlives a program: weights, optimizer slots, moving averages, running totals.
+//!
+//! This is the only mutable thing in Carnyx and this file holds the only lock. A variable's value changes when a
+//! program ends or by [`Variable::assign`] from outside; a program that updates it in place *checks it out* first,
+//! and readers wait until it is checked in again. Invariant: once a variable has a shape, it keeps it.
+
+use crate::op::Address;
+use crate::{Array, DType, Error, Result, Tensor};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// How a variable gets its first value: a tensor of the wanted shape, computed when it is first needed.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Address, Initializer, Tensor};
+///
+/// /// Uniform in (-0.1, 0.1).
+/// #[derive(Debug)]
+/// struct Small;
+/// impl Initializer for Small {
+///     fn initial(&self, shape: &[usize], address: Address) -> Tensor {
+///         Tensor::random_uniform(shape, address) * 0.2 - 0.1
+///     }
+/// }
+/// let kernel = carnyx_graph::Variable::new(Small);
+/// assert!(kernel.shape().is_none(), "the first use gives the shape");
+/// ```
+pub trait Initializer: fmt::Debug + Send + Sync {
+    /// The first value of a variable of `shape`; random numbers come from `address`.
+    fn initial(&self, shape: &[usize], address: Address) -> Tensor;
+}
+
+/// The array is the first value; its shape must be the variable's.
+impl Initializer for Array {
+    fn initial(&self, _shape: &[usize], _address: Address) -> Tensor {
+        Tensor::constant(self)
+    }
+}
+
+impl<I: Initializer + ?Sized> Initializer for Arc<I> {
+    fn initial(&self, shape: &[usize], address: Address) -> Tensor {
+        (**self).initial(shape, address)
+    }
+}
+
+/// Named state that outlives a program. Clones share it; see [`Variable::fork`] for a copy.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Variable};
+/// let weight = Variable::from(Array::from([1.0f32, 2.0]));
+/// let same = weight.clone();
+/// same.assign(&Array::from([3.0f32, 4.0]))?;
+/// assert_eq!(weight.value()?, Array::from([3.0f32, 4.0]));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Variable(Arc<Cell>);
+
+struct Cell {
+    id: u64,
+    dtype: DType,
+    initializer: Arc<dyn Initializer>,
+    state: Mutex<State>,
+    checked_in: Condvar,
+}
+
+#[derive(Clone)]
+struct State {
+    shape: Option<Vec<usize>>,
+    value: Option<Array>,
+    checked_out: bool,
+    trainable: bool,
+    path: Option<Arc<str>>,
+}
+
+impl Variable {
+    /// A variable of `f32` whose shape is given by its first use and whose first value comes from `initializer`.
+    pub fn new(initializer: impl Initializer + 'static) -> Variable {
+        Variable::build(Arc::new(initializer), DType::F32, None, None)
+    }
+
+    /// The same with another element type.
+    pub fn with_dtype(initializer: impl Initializer + 'static, dtype: DType) -> Variable {
+        Variable::build(Arc::new(initializer), dtype, None, None)
+    }
+
+    fn build(
+        initializer: Arc<dyn Initializer>,
+        dtype: DType,
+        shape: Option<Vec<usize>>,
+        value: Option<Array>,
+    ) -> Variable {
+        // The counter tells variables apart and orders their locks; no result depends on it.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let state = State { shape, value, checked_out: false, trainable: true, path: None };
+        Variable(Arc::new(Cell {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            dtype,
+            initializer,
+            state: Mutex::new(state),
+            checked_in: Condvar::new(),
+        }))
+    }
+
+    /// The same, but not trained: moving averages, counters, statistics of the data.
+    pub fn untrained(self) -> Variable {
+        self.set_trainable(false);
+        self
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state whole: each change below is one assignment.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, once no program is writing it.
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let state = self.state();
+        self.0.checked_in.wait_while(state, |s| s.checked_out).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no other living variable has.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// The shape, once the first use has given it.
+    pub fn shape(&self) -> Option<Vec<usize>> {
+        self.state().shape.clone()
+    }
+
+    /// Whether there is a value already.
+    pub fn has_value(&self) -> bool {
+        let state = self.state();
+        state.checked_out || state.value.is_some()
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// `variable`, if it has not been given one yet.
+    pub fn value(&self) -> Result<Array> {
+        self.settled().value.clone().ok_or_else(|| {
+            Error::new("variable", format!("{self:?} has no value yet"))
+                .help("values are drawn at the first `fit`, `predict`, `eval` or `initialize`")
+        })
+    }
+
+    /// Sets the value.
+    ///
+    /// # Errors
+    /// `shape` or `dtype`, if the variable has another.
+    pub fn assign(&self, value: &Array) -> Result {
+        let mut state = self.settled();
+        if value.dtype() != self.0.dtype {
+            return Err(Error::new("dtype", format!("cannot assign {} to {} variable", value.dtype(), self.0.dtype)));
+        }
+        match &state.shape {
+            Some(shape) if shape != value.shape() => Err(Error::new(
+                "shape",
+                format!("cannot assign {:?} to a variable of shape {shape:?}", value.shape()),
+            )),
+            _ => {
+                state.shape = Some(value.shape().to_vec());
+                state.value = Some(value.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// The tensor that computes the first value; `None` if there is a value already.
+    ///
+    /// # Errors
+    /// `variable`, if no use has given the variable a shape yet.
+    pub fn initial(&self) -> Result<Option<Tensor>> {
+        let (shape, address) = {
+            let state = self.state();
+            if state.checked_out || state.value.is_some() {
+                return Ok(None);
+            }
+            let address = state.path.as_ref().map_or(Address(self.0.id), |path| Address::of(path));
+            (state.shape.clone(), address)
+        };
+        let Some(shape) = shape else {
+            return Err(Error::new("variable", format!("{self:?} has no shape yet"))
+                .help("a variable gets its shape at its first use in `call`, by `.shaped(..)`"));
+        };
+        let tensor = self.0.initializer.initial(&shape, address);
+        let facts = tensor.facts()?;
+        if facts.shape.fixed().as_ref() != Some(&shape) {
+            return Err(Error::new("shape", format!("the initial value of {self:?} has shape {}", facts.shape))
+                .label(format!("the variable has shape {shape:?}")));
+        }
+        Ok(Some(tensor.cast(self.0.dtype)))
+    }
+
+    /// The initializer, for `summary` and saving.
+    pub fn initializer(&self) -> &dyn Initializer {
+        &*self.0.initializer
+    }
+
+    /// Whether an optimizer may change this variable.
+    pub fn is_trainable(&self) -> bool {
+        self.state().trainable
+    }
+
+    /// Freezes (`false`) or unfreezes this variable. The next training step follows it; nothing is compiled again.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.state().trainable = trainable;
+    }
+
+    /// The place in the model: `dense_1/kernel`. Initial values depend on it, so a model gives it before they are
+    /// drawn.
+    pub fn path(&self) -> Option<Arc<str>> {
+        self.state().path.clone()
+    }
+
+    /// Sets the place in the model.
+    pub fn set_path(&self, path: &str) {
+        self.state().path = Some(path.into());
+    }
+
+    /// This variable as a tensor of `shape`. The first call gives the variable its shape, later calls check it.
+    /// Where the shape cannot be (an axis of unknown size, another shape before), the tensor is invalid and the
+    /// error is reported when the model is built.
+    #[track_caller]
+    pub fn shaped(&self, shape: impl Into<Vec<usize>>) -> Tensor {
+        let shape = shape.into();
+        if shape.contains(&0) {
+            return Tensor::invalid(
+                Error::new("shape", format!("a variable cannot have the shape {shape:?}"))
+                    .label("one of its sizes is zero or not known")
+                    .help("only the batch axis may be unknown: give the input's other sizes, for example with `Input`"),
+            );
+        }
+        let mut state = self.state();
+        match &state.shape {
+            Some(old) if *old != shape => {
+                let error = Error::new("shape", format!("a variable of shape {old:?} is now asked for {shape:?}"))
+                    .label("built for one input, called with another")
+                    .help("use a new layer for the second input, or give both inputs the same last axis");
+                drop(state);
+                Tensor::invalid(error)
+            }
+            Some(_) => {
+                drop(state);
+                Tensor::read(self)
+            }
+            None => {
+                state.shape = Some(shape);
+                drop(state);
+                Tensor::read(self)
+            }
+        }
+    }
+
+    /// An independent variable with the same value, shape, path and trainability.
+    pub fn fork(&self) -> Variable {
+        let state = self.settled().clone();
+        let copy = Variable::build(self.0.initializer.clone(), self.0.dtype, None, None);
+        *copy.state() = state;
+        copy
+    }
+
+    /// Takes the value out, to be changed in place; everybody else waits until [`Variable::check_in`]. For
+    /// executors: they check out in the order of [`Variable::id`], so that two programs never wait for each other.
+    #[doc(hidden)]
+    pub fn check_out(&self) -> Option<Array> {
+        let mut state = self.settled();
+        let value = state.value.take();
+        state.checked_out = value.is_some();
+        value
+    }
+
+    /// Gives the value back after [`Variable::check_out`].
+    #[doc(hidden)]
+    pub fn check_in(&self, value: Array) {
+        let mut state = self.state();
+        state.value = Some(value);
+        state.checked_out = false;
+        drop(state);
+        self.0.checked_in.notify_all();
+    }
+}
+
+impl PartialEq for Variable {
+    /// Whether both are the same variable.
+    fn eq(&self, other: &Variable) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let state = self.state();
+        match &state.path {
+            Some(path) => write!(f, "variable `{path}`")?,
+            None => write!(f, "variable {}", self.0.id)?,
+        }
+        match &state.shape {
+            Some(shape) => write!(f, " {}{shape:?}", self.0.dtype),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Array> for Variable {
+    fn from(value: Array) -> Variable {
+        let (dtype, shape) = (value.dtype(), value.shape().to_vec());
+        Variable::build(Arc::new(value.clone()), dtype, Some(shape), Some(value))
+    }
+}
