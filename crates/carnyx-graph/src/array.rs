@@ -51,7 +51,7 @@ macro_rules! with_storage {
 /// ```
 #[derive(Clone)]
 pub struct Array {
-    shape: Vec<usize>,
+    shape: Arc<[usize]>,
     storage: Storage,
 }
 
@@ -64,7 +64,7 @@ impl Array {
         let shape = shape.into();
         let product = shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n));
         if product == Some(elements.len()) {
-            return Ok(Array { shape, storage: T::wrap(Arc::new(elements)) });
+            return Ok(Array { shape: shape.into(), storage: T::wrap(Arc::new(elements)) });
         }
         let product = product.map_or_else(|| "more than memory has".to_owned(), |p| p.to_string());
         Err(Error::new("shape", format!("{} elements do not fill the shape {shape:?}", elements.len()))
@@ -73,7 +73,7 @@ impl Array {
 
     /// An array without axes that holds one value.
     pub fn scalar<T: Element>(value: T) -> Array {
-        Array { shape: Vec::new(), storage: T::wrap(Arc::new(vec![value])) }
+        Array { shape: Arc::new([]), storage: T::wrap(Arc::new(vec![value])) }
     }
 
     /// An array of `shape` whose elements are all `value`.
@@ -86,7 +86,7 @@ impl Array {
     pub fn full<T: Element>(shape: impl Into<Vec<usize>>, value: T) -> Array {
         let shape = shape.into();
         let elements = shape.iter().product();
-        Array { shape, storage: T::wrap(Arc::new(vec![value; elements])) }
+        Array { shape: shape.into(), storage: T::wrap(Arc::new(vec![value; elements])) }
     }
 
     /// An array of zeros (`false` for `Bool`).
@@ -114,7 +114,7 @@ impl Array {
         let shape = shape.into();
         let elements: usize = shape.iter().product();
         let elements: Vec<T> = (0..elements).map(value).collect();
-        Array { shape, storage: T::wrap(Arc::new(elements)) }
+        Array { shape: shape.into(), storage: T::wrap(Arc::new(elements)) }
     }
 
     /// The size along each axis.
@@ -241,7 +241,7 @@ impl Array {
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Array> {
         let shape = shape.into();
         if shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n)) == Some(self.len()) {
-            return Ok(Array { shape, storage: self.storage.clone() });
+            return Ok(Array { shape: shape.into(), storage: self.storage.clone() });
         }
         Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape))
             .label(format!("{} elements cannot become {}", self.len(), shape.iter().product::<usize>())))
@@ -267,10 +267,10 @@ impl Array {
             ));
         }
         let width = self.row_len();
-        let mut shape = self.shape.clone();
+        let mut shape = self.shape.to_vec();
         shape[0] = range.len();
         let (from, to) = (range.start * width, range.end * width);
-        Ok(Array { shape, storage: self.map_storage(|i| i, from..to) })
+        Ok(Array { shape: shape.into(), storage: self.map_storage(|i| i, from..to) })
     }
 
     /// The rows of the first axis that `indices` names, in that order, copied.
@@ -283,10 +283,10 @@ impl Array {
             return Err(Error::new("shape", format!("there is no row {wrong} in an array of shape {:?}", self.shape)));
         }
         let width = self.row_len();
-        let mut shape = self.shape.clone();
+        let mut shape = self.shape.to_vec();
         shape[0] = indices.len();
         let at = |i: usize| indices[i / width.max(1)] * width + i % width.max(1);
-        Ok(Array { shape, storage: self.map_storage(at, 0..indices.len() * width) })
+        Ok(Array { shape: shape.into(), storage: self.map_storage(at, 0..indices.len() * width) })
     }
 
     fn map_storage(&self, at: impl Fn(usize) -> usize, range: Range<usize>) -> Storage {
@@ -365,7 +365,7 @@ fn write_elements<T: Element>(f: &mut fmt::Formatter, shape: &[usize], data: &[T
 
 impl<T: Element> From<Vec<T>> for Array {
     fn from(elements: Vec<T>) -> Array {
-        Array { shape: vec![elements.len()], storage: T::wrap(Arc::new(elements)) }
+        Array { shape: Arc::new([elements.len()]), storage: T::wrap(Arc::new(elements)) }
     }
 }
 
@@ -389,14 +389,14 @@ impl<T: Element, const A: usize> From<[T; A]> for Array {
 
 impl<T: Element, const A: usize, const B: usize> From<[[T; B]; A]> for Array {
     fn from(elements: [[T; B]; A]) -> Array {
-        Array { shape: vec![A, B], storage: T::wrap(Arc::new(elements.as_flattened().to_vec())) }
+        Array { shape: Arc::new([A, B]), storage: T::wrap(Arc::new(elements.as_flattened().to_vec())) }
     }
 }
 
 impl<T: Element, const A: usize, const B: usize, const C: usize> From<[[[T; C]; B]; A]> for Array {
     fn from(elements: [[[T; C]; B]; A]) -> Array {
         let flat = elements.as_flattened().as_flattened().to_vec();
-        Array { shape: vec![A, B, C], storage: T::wrap(Arc::new(flat)) }
+        Array { shape: Arc::new([A, B, C]), storage: T::wrap(Arc::new(flat)) }
     }
 }
 

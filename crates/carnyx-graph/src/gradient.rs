@@ -279,11 +279,12 @@ fn binary_cotangents(op: Binary, x: &Tensor, y: &Tensor, z: &Tensor, g: &Tensor)
         }
         // Equal operands: the second gets it all, so that relu is flat at 0.
         Binary::Maximum => {
-            let (first, zero) = (x.greater(y), g.zeros_like());
+            // `z > y` says the same as `x > y`, and spares keeping `x`.
+            let (first, zero) = (z.greater(y), g.zeros_like());
             vec![Some(first.select(g, &zero)), Some(first.select(&zero, g))]
         }
         Binary::Minimum => {
-            let (first, zero) = (x.less(y), g.zeros_like());
+            let (first, zero) = (z.less(y), g.zeros_like());
             vec![Some(first.select(g, &zero)), Some(first.select(&zero, g))]
         }
         Binary::Equal

@@ -15,6 +15,7 @@ mod gradient;
 pub mod graph;
 pub mod infer;
 pub mod op;
+pub mod passes;
 mod print;
 mod shape;
 mod tensor;
