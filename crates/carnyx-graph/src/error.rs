@@ -161,7 +161,7 @@ impl fmt::Display for Error {
             let number = site.line.to_string();
             pad = " ".repeat(number.len());
             write!(f, "\n{pad}--> {site}")?;
-            if let Some(line) = source_line(site).filter(|_| site.column > 0) {
+            if let Some(line) = (site.column > 0).then(|| source_line(site)).flatten() {
                 // The caret stands under the column; tabs before it are kept, so that it lines up.
                 let indent: String =
                     line.chars().take(site.column as usize - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();

@@ -61,10 +61,23 @@ fn body_op(instruction: &Instruction) -> Option<&Op> {
     }
 }
 
-/// Values that each region computes for itself: broadcasts and single known numbers.
-fn is_free(instruction: &Instruction) -> bool {
+/// Values that each region computes for itself: broadcasts, single known numbers, and comparisons with such — a
+/// mask costs less to compute twice than to keep.
+fn is_free(graph: &Graph, id: Id) -> bool {
+    let instruction = &graph.instructions[id];
     match body_op(instruction) {
         Some(Op::Broadcast(_)) => true,
+        Some(Op::Constant(array)) => array.len() == 1,
+        Some(Op::Binary(binary)) if binary.is_comparison() => {
+            instruction.operands.iter().any(|&operand| is_known_number(graph, operand))
+        }
+        _ => false,
+    }
+}
+
+fn is_known_number(graph: &Graph, id: Id) -> bool {
+    match body_op(&graph.instructions[id]) {
+        Some(Op::Broadcast(_)) => is_known_number(graph, graph.instructions[id].operands[0]),
         Some(Op::Constant(array)) => array.len() == 1,
         _ => false,
     }
@@ -81,7 +94,7 @@ impl Groups {
         let count = graph.instructions.len();
         let mut groups = Groups { group: (0..count).collect(), members: vec![Vec::new(); count] };
         for (id, instruction) in graph.instructions.iter().enumerate() {
-            if body_op(instruction).is_some_and(Op::is_elementwise) {
+            if body_op(instruction).is_some_and(Op::is_elementwise) && !is_free(graph, id) {
                 groups.members[id] = vec![id];
                 groups.join_producers(graph, id);
             }
@@ -180,7 +193,7 @@ impl Groups {
         needed.extend(graph.guard);
         for (id, instruction) in graph.instructions.iter().enumerate() {
             let in_region = !self.members[self.group[id]].is_empty();
-            if !in_region && !is_free(instruction) {
+            if !in_region && !is_free(graph, id) {
                 needed.extend(&instruction.operands);
             }
             // Within a region a product is computed from values outside of it.
@@ -189,10 +202,20 @@ impl Groups {
             }
         }
         for id in needed {
-            if is_free(&graph.instructions[id]) && self.members[self.group[id]].is_empty() {
+            if is_free(graph, id) && self.members[self.group[id]].is_empty() {
                 self.members[id] = vec![id];
             }
         }
+    }
+
+    /// Whether anything outside of `group` needs the value of `id`, perhaps through a free value.
+    fn is_used_outside(&self, graph: &Graph, id: Id, group: usize) -> bool {
+        let mut ends = graph.outputs.iter().chain(graph.updates.iter().map(|(_, id)| id)).chain(&graph.guard);
+        ends.any(|&end| end == id)
+            || graph.instructions.iter().enumerate().filter(|(_, user)| user.operands.contains(&id)).any(|(user, _)| {
+                let is_inlined = self.members[self.group[user]].is_empty() && is_free(graph, user);
+                if is_inlined { self.is_used_outside(graph, user, group) } else { self.group[user] != group }
+            })
     }
 
     /// The instructions in an order in which every group's operands come before the group's last member.
@@ -228,14 +251,7 @@ fn write_region(graph: &Graph, groups: &Groups, members: &[Id], written: &mut Re
     members.iter().for_each(|&member| {
         plan.place(member);
     });
-    let is_used_outside = |id: Id| {
-        let ends = graph.outputs.iter().chain(graph.updates.iter().map(|(_, id)| id)).chain(&graph.guard);
-        let by_instruction = |(user, instruction): (usize, &Instruction)| {
-            groups.group[user] != group && instruction.operands.contains(&id)
-        };
-        ends.copied().any(|end| end == id) || graph.instructions.iter().enumerate().any(by_instruction)
-    };
-    let results: Vec<Id> = members.iter().copied().filter(|&id| is_used_outside(id)).collect();
+    let results: Vec<Id> = members.iter().copied().filter(|&id| groups.is_used_outside(graph, id, group)).collect();
     let Some(&first) = results.first() else { return };
     let operands: Vec<Id> = plan.operands.iter().map(|&id| written.of(id)).collect();
     let local = results.iter().map(|id| plan.local[id]).collect();
@@ -278,7 +294,7 @@ impl RegionPlan<'_> {
             if self.is_inside(operand) {
                 continue;
             }
-            if is_free(&self.graph.instructions[operand]) && !product {
+            if is_free(self.graph, operand) && !product {
                 self.find_operands(operand);
             } else if !self.local.contains_key(&operand) {
                 self.local.insert(operand, self.operands.len());

@@ -68,6 +68,9 @@ fn rewrite(graph: &Graph, instruction: &Instruction) -> Rewrite {
         // A chain of the same movement is one movement.
         Op::Reshape(shape) => match &operand(0).body {
             Body::Op(Op::Reshape(_)) => with(Op::Reshape(shape.clone()), operand(0).operands.clone()),
+            Body::Op(Op::Broadcast(_)) if graph.instructions[operand(0).operands[0]].sizes.is_empty() => {
+                with(Op::Broadcast(shape.clone()), operand(0).operands.clone())
+            }
             _ => Rewrite::Keep,
         },
         Op::Broadcast(shape) => match &operand(0).body {

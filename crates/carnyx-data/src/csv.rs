@@ -1,0 +1,423 @@
+//! Tables from CSV files: named columns, converted to numbers when they are asked for.
+//!
+//! A [`Table`] keeps every cell as text, so one file can give numbers, categories and dates. Invariant: every row has
+//! exactly as many cells as there are names, and names are unique.
+
+use crate::file;
+use carnyx_graph::{Array, Error, Result, Site};
+use std::io::Read;
+use std::path::Path;
+
+/// A CSV file in memory: a header line with the names of the columns, then rows.
+///
+/// # Example
+/// ```
+/// use carnyx_data::Table;
+/// let file = "rooms,city,price\n3,Bern,1.5\n4,Basel,2.5\n";
+/// let table = Table::read_from(file.as_bytes(), "houses.csv")?;
+/// assert_eq!(table.names(), ["rooms", "city", "price"]);
+/// assert_eq!(table.num_rows(), 2);
+/// assert_eq!(table.column("price")?.values(), [1.5, 2.5]);
+/// assert_eq!(table.columns(&["price", "rooms"])?.values(), [1.5, 3.0, 2.5, 4.0]);
+/// assert_eq!(table.text("city")?, ["Bern", "Basel"]);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Table {
+    /// What the file is called in messages.
+    file: String,
+    names: Vec<String>,
+    /// All cells, row by row, without anything between them.
+    cells: String,
+    /// Where each cell ends in `cells`.
+    ends: Vec<usize>,
+    /// The line on which each row begins.
+    lines: Vec<u64>,
+}
+
+impl Table {
+    /// Reads a file with commas between the cells, plain or compressed with gzip.
+    ///
+    /// # Errors
+    /// `file`, if the file cannot be read, is empty or not UTF-8, has a row of another length than the header, or a
+    /// name twice.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_data::Table;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("houses.csv");
+    /// std::fs::write(&path, "rooms,price\n3,1.5\n").unwrap();
+    /// let table = Table::read(&path)?;
+    /// let (x, y) = (table.without("price")?, table.column("price")?);
+    /// # assert_eq!((x.values(), y.values()), (vec![3.0], vec![1.5]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn read(path: impl AsRef<Path>) -> Result<Table> {
+        Table::read_separated(path, b',')
+    }
+
+    /// Reads a file with another character between the cells, such as `b';'` or `b'\t'`.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_data::Table;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("wine.csv");
+    /// std::fs::write(&path, "pH;quality\n3.5;6\n").unwrap();
+    /// assert_eq!(Table::read_separated(&path, b';')?.column("quality")?.values(), [6.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn read_separated(path: impl AsRef<Path>, separator: u8) -> Result<Table> {
+        let path = path.as_ref();
+        parse(file::open(path)?, path.display().to_string(), separator)
+    }
+
+    /// Reads from anything that can be read, with commas; `name` stands for it in error messages.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    ///
+    /// # Example
+    /// ```
+    /// let table = carnyx_data::Table::read_from("a,b\n1,2\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.names(), ["a", "b"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn read_from(reader: impl Read, name: &str) -> Result<Table> {
+        let reader = file::unpacked(reader).map_err(|e| file::cannot_read(name, 0, e))?;
+        parse(reader, name.to_owned(), b',')
+    }
+
+    /// The names of the columns, in the file's order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// assert_eq!(Table::read_from("a,b\n".as_bytes(), "inline")?.names(), ["a", "b"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of rows below the header.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// assert_eq!(Table::read_from("a,b\n1,2\n3,4\n".as_bytes(), "inline")?.num_rows(), 2);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn num_rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// One column as numbers: `f32[rows]`.
+    ///
+    /// # Errors
+    /// `data`, if there is no such column, or a cell is empty or not a finite number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("a,b\n1,2\n3,4\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.column("b")?.values(), [2.0, 4.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn column(&self, name: &str) -> Result<Array> {
+        self.numbers(&[self.index(name)?])?.reshape([self.num_rows()])
+    }
+
+    /// Some columns as numbers, in the order of `names`: `f32[rows, names]`.
+    ///
+    /// # Errors
+    /// As [`Table::column`].
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("a,b,c\n1,2,3\n4,5,6\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.columns(&["c", "a"])?.values(), [3.0, 1.0, 6.0, 4.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn columns(&self, names: &[&str]) -> Result<Array> {
+        let indices: Vec<usize> = names.iter().map(|name| self.index(name)).collect::<Result<_>>()?;
+        self.numbers(&indices)
+    }
+
+    /// All columns but one as numbers, in the file's order: `f32[rows, columns - 1]`.
+    ///
+    /// # Errors
+    /// As [`Table::column`].
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("a,b,c\n1,2,3\n4,5,6\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.without("b")?.values(), [1.0, 3.0, 4.0, 6.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn without(&self, name: &str) -> Result<Array> {
+        let left_out = self.index(name)?;
+        let indices: Vec<usize> = (0..self.names.len()).filter(|&column| column != left_out).collect();
+        self.numbers(&indices)
+    }
+
+    /// One column as it stands in the file; empty cells are empty strings.
+    ///
+    /// # Errors
+    /// `data`, if there is no such column.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("a,b\n1,\n3,\"x, y\"\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.text("b")?, ["", "x, y"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn text(&self, name: &str) -> Result<Vec<String>> {
+        let column = self.index(name)?;
+        Ok((0..self.num_rows()).map(|row| self.cell(row, column).to_owned()).collect())
+    }
+
+    fn cell(&self, row: usize, column: usize) -> &str {
+        let cell = row * self.names.len() + column;
+        let start = cell.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.cells[start..self.ends[cell]]
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        self.names.iter().position(|known| known == name).ok_or_else(|| {
+            let error = Error::new("data", format!("`{}` has no column `{name}`", self.file))
+                .note(format!("its columns are {}", quoted(&self.names)));
+            match nearest(name, &self.names) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        })
+    }
+
+    fn numbers(&self, columns: &[usize]) -> Result<Array> {
+        let mut numbers = Vec::with_capacity(self.num_rows() * columns.len());
+        for row in 0..self.num_rows() {
+            for &column in columns {
+                let cell = self.cell(row, column).trim();
+                match cell.parse::<f32>() {
+                    Ok(number) if number.is_finite() => numbers.push(number),
+                    _ => return Err(self.not_a_number(row, column, cell)),
+                }
+            }
+        }
+        Array::new([self.num_rows(), columns.len()], numbers)
+    }
+
+    fn not_a_number(&self, row: usize, column: usize, cell: &str) -> Error {
+        let name = &self.names[column];
+        let title = if cell.is_empty() {
+            format!("the column `{name}` has an empty cell")
+        } else {
+            format!("`{}` in the column `{name}` is not a finite number", shortened(cell))
+        };
+        Error::new("data", title).at(site(&self.file, self.lines[row])).help(format!(
+            "leave the column out, or read it with `.text({name:?})` and give such cells a value yourself"
+        ))
+    }
+}
+
+fn parse(mut reader: impl Read, file: String, separator: u8) -> Result<Table> {
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|e| file::cannot_read(&file, bytes.len() as u64, e))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = line_at(e.as_bytes(), e.utf8_error().valid_up_to());
+        Error::new("file", "this line is not valid UTF-8")
+            .at(site(&file, line))
+            .help("save the file again with the encoding UTF-8")
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(text.as_bytes());
+    let names = reader.headers().map_err(|e| malformed(&file, text, e))?;
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if names.is_empty() {
+        return Err(Error::new("file", format!("`{file}` is empty"))
+            .help("a table begins with a line that names its columns"));
+    }
+    if let Some((_, twice)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(Error::new("file", format!("two columns are named `{twice}`"))
+            .at(site(&file, line_at(text.as_bytes(), 0))));
+    }
+    let mut table = Table { file, names, cells: String::new(), ends: Vec::new(), lines: Vec::new() };
+    let mut row = csv::StringRecord::new();
+    let (mut line, mut counted) = (1, 0);
+    while reader.read_record(&mut row).map_err(|e| malformed(&table.file, text, e))? {
+        let start = row.position().map_or(counted, |position| position.byte() as usize);
+        line += line_at(&text.as_bytes()[counted..], start - counted) - 1;
+        counted = start + blank(&text.as_bytes()[start..]);
+        table.lines.push(line);
+        for cell in &row {
+            table.cells.push_str(cell);
+            table.ends.push(table.cells.len());
+        }
+    }
+    Ok(table)
+}
+
+/// How many bytes of empty lines and line ends `text` begins with.
+fn blank(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// The line, counted from 1, of the row that the parser says to begin at byte `start`. The parser counts the empty
+/// lines above a row as part of it; the user's editor does not.
+fn line_at(text: &[u8], start: usize) -> u64 {
+    let start = start + blank(&text[start..]);
+    text[..start].split(|&byte| byte == b'\n').count() as u64
+}
+
+fn malformed(file: &str, text: &str, error: csv::Error) -> Error {
+    let start = error.position().map_or(0, |position| position.byte() as usize);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            Error::new("file", format!("this row has {len} cells, the header has {expected_len}"))
+                .at(site(file, line_at(text.as_bytes(), start)))
+                .help("a cell that contains the separator must stand in double quotes")
+        }
+        _ => Error::new("file", format!("cannot read `{file}`")).because(error),
+    }
+}
+
+fn site(file: &str, line: u64) -> Site {
+    Site { file: file.to_owned().into(), line: u32::try_from(line).unwrap_or(u32::MAX), column: 0 }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a cell, short enough for a message.
+fn shortened(cell: &str) -> String {
+    let end = cell.char_indices().nth(40).map_or(cell.len(), |(end, _)| end);
+    if end < cell.len() { format!("{}…", &cell[..end]) } else { cell.to_owned() }
+}
+
+/// The name that `wrong` most likely was meant to be, if one is near enough.
+fn nearest<'a>(wrong: &str, names: &'a [String]) -> Option<&'a String> {
+    let distance = |name: &str| edits(&wrong.to_lowercase(), &name.to_lowercase());
+    let near = names.iter().min_by_key(|name| distance(name))?;
+    (distance(near) <= wrong.chars().count().div_ceil(3)).then_some(near)
+}
+
+/// Levenshtein's distance: the least number of letters to insert, delete or replace.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for j in 0..to.len() {
+            let replaced = diagonal + usize::from(letter != to[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn table(text: &str) -> Result<Table> {
+        Table::read_from(text.as_bytes(), "t.csv")
+    }
+
+    fn message<T>(result: Result<T>) -> String {
+        result.err().expect("an error was expected").to_string()
+    }
+
+    #[test]
+    fn tables_of_all_kinds() {
+        let plain = table("\u{feff}a, b\r\n1 , 2e3\r\n\r\n-.5,\"4\"\r\n").unwrap();
+        assert_eq!(plain.names(), ["a", "b"]);
+        assert_eq!(plain.without("c").err().map(|e| e.code()), Some("data"));
+        assert_eq!(plain.columns(&["b", "a"]).unwrap(), Array::from([[2000f32, 1.0], [4.0, -0.5]]));
+        assert_eq!(plain.without("a").unwrap(), Array::from([[2000f32], [4.0]]));
+        assert_eq!(table("\n\r\na\r\n\r\n1\r\n\n\"2\n\"\n3").unwrap().lines, [5, 7, 9]);
+        let header_only = table("a,b\n").unwrap();
+        assert_eq!(header_only.column("a").unwrap().shape(), [0]);
+        assert_eq!(header_only.without("a").unwrap().shape(), [0, 1]);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(b"a,b\n1,2\n").unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(Table::read_from(&packed[..], "t.csv.gz").unwrap().column("b").unwrap().values(), [2.0]);
+        for end in 2..packed.len() {
+            let cut = Table::read_from(&packed[..end], "t.csv.gz");
+            assert!(
+                message(cut).contains("`t.csv.gz` ends in the middle of its compressed data"),
+                "cut at {end}"
+            );
+        }
+    }
+
+    #[test]
+    fn messages() {
+        assert_eq!(
+            message(table("")),
+            "error[file]: `t.csv` is empty\n  = help: a table begins with a line that names its columns"
+        );
+        assert_eq!(message(table("a,b,a\n1,2,3\n")), "error[file]: two columns are named `a`\n --> t.csv:1");
+        assert_eq!(
+            message(table("a,b\n1,2\n\n\"x\ny\",3\n4\n")),
+            "error[file]: this row has 1 cells, the header has 2\n --> t.csv:6\n  \
+             = help: a cell that contains the separator must stand in double quotes"
+        );
+        assert_eq!(
+            message(Table::read_from(&b"a,b\n1,\xff\n"[..], "t.csv")),
+            "error[file]: this line is not valid UTF-8\n --> t.csv:2\n  \
+             = help: save the file again with the encoding UTF-8"
+        );
+        let houses = table("MedInc,HouseAge,MedHouseVal\n1,2,3\n\n\"1\n\",,x\n").unwrap();
+        assert_eq!(
+            message(houses.column("MedHouseval")),
+            "error[data]: `t.csv` has no column `MedHouseval`\n  \
+             = note: its columns are `MedInc`, `HouseAge`, `MedHouseVal`\n  = help: did you mean `MedHouseVal`?"
+        );
+        assert_eq!(
+            message(houses.columns(&["MedInc", "price"])),
+            "error[data]: `t.csv` has no column `price`\n  \
+             = note: its columns are `MedInc`, `HouseAge`, `MedHouseVal`"
+        );
+        assert_eq!(
+            message(houses.column("HouseAge")),
+            "error[data]: the column `HouseAge` has an empty cell\n --> t.csv:4\n  \
+             = help: leave the column out, or read it with `.text(\"HouseAge\")` \
+             and give such cells a value yourself"
+        );
+        assert!(message(houses.column("MedHouseVal")).starts_with(
+            "error[data]: `x` in the column `MedHouseVal` is not a finite number\n --> t.csv:4\n"
+        ));
+        for wrong in ["nan", "1e60", "1,5"] {
+            let one = table(&format!("a\n\"{wrong}\"\n")).unwrap();
+            assert!(
+                message(one.column("a")).contains(&format!("`{wrong}` in the column `a` is not a finite"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_gives_an_error_or_a_shorter_table() {
+        let whole = "a,b\n1.5,\"x,\"\"y\"\n2.5,ü\n";
+        let full = table(whole).unwrap();
+        for end in 0..whole.len() {
+            if let Ok(cut) = Table::read_from(&whole.as_bytes()[..end], "t.csv") {
+                assert!(cut.num_rows() <= full.num_rows());
+                let _ = cut.without("a");
+            }
+        }
+    }
+}

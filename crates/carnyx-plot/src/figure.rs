@@ -1,0 +1,250 @@
+//! Charts side by side in one picture.
+
+use crate::LineChart;
+use crate::draw::{FINE, draw};
+use carnyx_graph::{Error, Result};
+use plotters::prelude::*;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Charts in one picture, two beside each other unless `columns` says otherwise.
+///
+/// # Example
+/// ```
+/// use carnyx_plot::{Figure, LineChart};
+/// let loss = LineChart::new("loss").x_label("epoch").series("loss", &[(1.0, 0.9), (2.0, 0.5)]);
+/// let accuracy = LineChart::new("accuracy").x_label("epoch").series("accuracy", &[(1.0, 0.6), (2.0, 0.8)]);
+/// let svg = Figure::new().panel(loss).panel(accuracy).to_svg()?;
+/// assert!(svg.contains("accuracy"));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Figure {
+    panels: Vec<LineChart>,
+    columns: usize,
+}
+
+/// The size of a panel, in points.
+const WIDTH: u32 = 540;
+const HEIGHT: u32 = 380;
+
+impl Figure {
+    /// A figure without panels.
+    pub fn new() -> Figure {
+        Figure { panels: Vec::new(), columns: 2 }
+    }
+
+    /// Adds a chart: on the right of the last one, or at the start of the next row.
+    pub fn panel(mut self, chart: LineChart) -> Figure {
+        self.panels.push(chart);
+        self
+    }
+
+    /// How many charts stand beside each other; 1 puts them one below the other.
+    pub fn columns(mut self, columns: usize) -> Figure {
+        self.columns = columns.max(1);
+        self
+    }
+
+    /// The figure as the text of an SVG file.
+    ///
+    /// # Errors
+    /// `data`, if there is no panel, a panel has no series, or a series has no point that can be shown.
+    pub fn to_svg(&self) -> Result<String> {
+        if self.panels.is_empty() {
+            return Err(Error::new("data", "the figure has no panels").help("add one with `.panel(chart)`"));
+        }
+        let columns = self.columns.min(self.panels.len());
+        let rows = self.panels.len().div_ceil(columns);
+        let (width, height) = (WIDTH * columns as u32, HEIGHT * rows as u32);
+        let fine = FINE as u32;
+        let mut svg = String::new();
+        {
+            let area = SVGBackend::with_string(&mut svg, (width * fine, height * fine)).into_drawing_area();
+            let cannot_draw = |e| Error::new("data", "the figure cannot be drawn").because(e);
+            area.fill(&WHITE).map_err(cannot_draw)?;
+            for (chart, area) in self.panels.iter().zip(area.split_evenly((rows, columns))) {
+                draw(chart, &area)?;
+            }
+            area.present().map_err(cannot_draw)?;
+        }
+        // The view box keeps the fine units; the size that a browser shows is in points.
+        let drawn = format!("width=\"{}\" height=\"{}\"", width * fine, height * fine);
+        Ok(svg.replacen(&drawn, &format!("width=\"{width}\" height=\"{height}\""), 1))
+    }
+
+    /// Writes the figure as an SVG file, in full or not at all.
+    ///
+    /// # Errors
+    /// As [`Figure::to_svg`]; `file`, if the file cannot be written.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("learning_curves.svg");
+    /// Figure::new().panel(LineChart::new("loss").series("loss", &[(1.0, 0.9), (2.0, 0.5)])).save(&path)?;
+    /// # assert!(path.exists());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> Result {
+        let path = path.as_ref();
+        let svg = self.to_svg()?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let written = File::create(&beside)
+            .and_then(|mut file| file.write_all(svg.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&beside, path));
+        written.map_err(|e| {
+            // A failure to clean up must not hide the first error.
+            let _ = fs::remove_file(&beside);
+            Error::new("file", format!("cannot write `{}`", path.display())).because(e)
+        })
+    }
+}
+
+impl Default for Figure {
+    fn default() -> Figure {
+        Figure::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learning_curves() -> Figure {
+        let curve = |rate: f64| -> Vec<(f64, f64)> {
+            (1..=20).map(|epoch| (f64::from(epoch), (-f64::from(epoch) * rate).exp())).collect()
+        };
+        let loss = LineChart::new("loss <&>").x_label("epoch").series("loss", &curve(0.2));
+        let accuracy = LineChart::new("accuracy").x_label("epoch").series("accuracy", &curve(-0.01));
+        Figure::new().panel(loss.dashed("val_loss", &curve(0.1))).panel(accuracy)
+    }
+
+    fn error(chart: LineChart) -> String {
+        chart.to_svg().unwrap_err().to_string()
+    }
+
+    /// The numbers of the `points` of all lines of a colour.
+    fn points(svg: &str, color: &str) -> Vec<Vec<f64>> {
+        let lines = svg.lines().filter(|line| line.contains("<polyline") && line.contains(color));
+        let numbers = |text: &str| text.split([',', ' ']).filter_map(|n| n.parse().ok()).collect();
+        lines.map(|line| numbers(line.split("points=\"").nth(1).unwrap().trim_end_matches("\"/>"))).collect()
+    }
+
+    #[test]
+    fn a_figure_has_all_its_parts_and_is_always_the_same() {
+        let svg = learning_curves().to_svg().unwrap();
+        assert!(svg.starts_with("<svg width=\"1080\" height=\"380\" viewBox=\"0 0 8640 3040\""), "{svg}");
+        assert!(svg.trim_end().ends_with("</svg>"));
+        for text in ["loss &lt;&amp;&gt;", "accuracy", "val_loss", "epoch", "5", "10", "20", "0.4"] {
+            assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text}");
+        }
+        // The solid lines: a sample in the legend and the curve, in both panels.
+        let solid = points(&svg, "#0072B2");
+        assert_eq!(solid.iter().map(|line| line.len() / 2).collect::<Vec<_>>(), [2, 20, 2, 20]);
+        assert!(points(&svg, "#D55E00").len() > 20, "the dashes");
+        for line in points(&svg, "#") {
+            assert!(line.chunks(2).all(|p| (0.0..=8640.0).contains(&p[0]) && (0.0..=3040.0).contains(&p[1])));
+        }
+        assert_eq!(svg, learning_curves().to_svg().unwrap());
+        let below = learning_curves().columns(1).to_svg().unwrap();
+        assert!(below.starts_with("<svg width=\"540\" height=\"760\""));
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_a_gap() {
+        let wild = [
+            (1.0, 1.0),
+            (2.0, 2.0),
+            (3.0, f64::NAN),
+            (4.0, 1.0),
+            (f64::INFINITY, 3.0),
+            (6.0, 1.0),
+            (7.0, 2.0),
+        ];
+        let svg = LineChart::new("").series("a", &wild).to_svg().unwrap();
+        // The legend, 1 to 2, 6 to 7; the lonely 4 is a dot.
+        assert_eq!(points(&svg, "#0072B2").iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4]);
+        assert_eq!(svg.matches("<circle").count(), 1);
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        let svg =
+            LineChart::new("").log_y().series("a", &[(1.0, 1.0), (2.0, 0.0), (3.0, 2.0)]).to_svg().unwrap();
+        assert_eq!(svg.matches("<circle").count(), 2);
+    }
+
+    #[test]
+    fn a_range_cuts_lines_off() {
+        let zigzag = [(1.0, 0.5), (2.0, 1e9), (3.0, 0.5), (4.0, -1e6), (5.0, 7.0), (6.0, 0.5)];
+        let svg = LineChart::new("").series("a", &zigzag).y_range(0.0..=1.0).to_svg().unwrap();
+        let lines = points(&svg, "#0072B2");
+        assert_eq!(lines.iter().map(|line| line.len() / 2).collect::<Vec<_>>(), [2, 2, 3, 2, 2]);
+        let frame = points(&svg, "#969696").remove(0);
+        assert!(lines[1..].iter().flatten().skip(1).step_by(2).all(|y| (frame[1]..=frame[3]).contains(y)));
+    }
+
+    #[test]
+    fn messages() {
+        assert_eq!(
+            Figure::new().to_svg().unwrap_err().to_string(),
+            "error[data]: the figure has no panels\n  = help: add one with `.panel(chart)`"
+        );
+        assert_eq!(
+            error(LineChart::new("loss")),
+            "error[data]: the chart `loss` has no series\n  = help: add one with `.series(name, &points)`"
+        );
+        assert_eq!(
+            error(LineChart::new("").series("a", &[])),
+            "error[data]: the series `a` of the chart without a title has no points"
+        );
+        let nan = [(1.0, f64::NAN), (2.0, f64::INFINITY)];
+        assert_eq!(
+            error(LineChart::new("loss").series("ok", &[(1.0, 1.0)]).series("a", &nan)),
+            "error[data]: the series `a` of the chart `loss` has no point that can be shown\n  \
+             = all 2 are NaN, infinite or too large"
+        );
+        assert_eq!(
+            error(LineChart::new("loss").series("a", &[(0.0, 1.0)]).log_x()),
+            "error[data]: the series `a` of the chart `loss` has no point that can be shown\n  \
+             = all 1 are NaN, infinite or not positive"
+        );
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (0.0, f64::NAN)] {
+            assert_eq!(
+                error(LineChart::new("loss").series("a", &[(1.0, 1.0)]).y_range(low..=high)),
+                format!(
+                    "error[data]: the chart `loss` cannot show y from {low} to {high}\n  \
+                     = help: give a finite range that grows, above 0 if the axis is logarithmic"
+                )
+            );
+        }
+        let nowhere = LineChart::new("").series("a", &[(1.0, 1.0)]).save("no/such/folder/a.svg").unwrap_err();
+        assert_eq!((nowhere.code(), nowhere.title()), ("file", "cannot write `no/such/folder/a.svg`"));
+    }
+
+    #[test]
+    fn numbers_of_every_size_are_drawn() {
+        let extremes =
+            [0.0, -0.0, 1e-320, 1e-300, 1e-20, 0.1, 1.0, 1.0 + 1e-15, 1e15, 9e299, -9e299, 1e308, f64::MIN];
+        for &a in &extremes {
+            for &b in &extremes {
+                let chart = LineChart::new("").series("a", &[(a, b), (b, a), (0.5, 0.5)]).mark(a, "here");
+                chart.to_svg().unwrap();
+                let cut = chart.clone().y_range(a..=b).to_svg();
+                assert!(cut.is_ok() || cut.is_err_and(|e| e.title().contains("cannot show y")));
+                chart.log_x().log_y().to_svg().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_save_leaves_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("curves.svg");
+        learning_curves().save(&path).unwrap();
+        learning_curves().save(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), learning_curves().to_svg().unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
