@@ -74,3 +74,21 @@ impl Domain {
         }
     }
 }
+
+/// Compares `text` with the file `golden/NAME.txt` beside this crate; `UPDATE=1` in the environment rewrites it.
+///
+/// # Panics
+/// If they differ.
+pub fn assert_golden(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, text).expect("the golden folder can be written");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        text == expected,
+        "{} differs; if the change is meant, run the tests with UPDATE=1\n--- expected\n{expected}\n--- actual\n{text}",
+        path.display()
+    );
+}

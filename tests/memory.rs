@@ -1,1 +1,95 @@
-//! Memory tests follow.
+//! Memory: nothing is allocated in the steady state, and nothing is kept by what has ended.
+//!
+//! One test only, in a program of its own: a counting allocator sees every thread.
+
+use carnyx_nn::{Accuracy, Compile, Dense, Fit, Model, Relu, Run, Sequential, Sgd, Softmax};
+use carnyx_nn::{Callback, SparseCategoricalCrossentropy, Verbosity};
+use carnyx_graph::{Array, Result};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+/// The system's allocator, counting calls and living bytes.
+struct Counting;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+static LIVING: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call is handed to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Relaxed);
+        LIVING.fetch_add(layout.size() as isize, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVING.fetch_sub(layout.size() as isize, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Notes the number of allocations at the end of every batch.
+struct Notes {
+    calls: Vec<usize>,
+}
+
+impl Callback for Notes {
+    fn on_batch_end(&mut self, _run: &mut Run) -> Result {
+        self.calls.push(CALLS.load(Relaxed));
+        Ok(())
+    }
+}
+
+fn data(samples: usize) -> (Array, Array) {
+    let x = Array::from_fn([samples, 20], |i| (i * 37 % 101) as f32 / 101.0);
+    let y = Array::from_fn([samples], |i| (i * 7 % 4) as i64);
+    (x, y)
+}
+
+fn model() -> Model<Sequential> {
+    Sequential::new()
+        .then(Dense::new(64).activation(Relu))
+        .then(Dense::new(4).activation(Softmax))
+        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy::new())
+        .metric(Accuracy)
+}
+
+fn silent<'a>() -> Fit<'a> {
+    Fit::epochs(1).batch_size(32).verbose(Verbosity::Silent)
+}
+
+#[test]
+fn memory_stays_where_it_is() -> Result {
+    let (x, y) = data(3200);
+
+    // A step allocates nothing once the first ones have planned it.
+    let mut model_in_training = model();
+    let mut notes = Notes { calls: Vec::with_capacity(200) };
+    model_in_training.fit((&x, &y), silent().callback(&mut notes))?;
+    let (early, late) = (notes.calls[10], notes.calls[90]);
+    assert_eq!(late - early, 0, "80 steps made {} allocations", late - early);
+
+    // Predictions and whole models leave nothing behind.
+    let (one, few) = (x.rows(0..1)?, data(64));
+    let rounds = |predictions: usize, fits: usize| -> Result {
+        for _ in 0..predictions {
+            model_in_training.predict(&one)?;
+        }
+        for _ in 0..fits {
+            model().fit((&few.0, &few.1), silent())?;
+        }
+        Ok(())
+    };
+    let mut rounds = rounds;
+    rounds(100, 20)?;
+    let before = LIVING.load(Relaxed);
+    rounds(100_000, 1_000)?;
+    let growth = LIVING.load(Relaxed) - before;
+    assert!(growth.abs() < 2 << 20, "100 000 predictions and 1 000 fits changed living memory by {growth} bytes");
+    Ok(())
+}

@@ -1,3 +1,4 @@
 //! All integration tests in one program: it links once.
 
+mod graphs;
 mod ops;

@@ -137,6 +137,11 @@ impl Variable {
         self.state().shape.clone()
     }
 
+    /// Whether the shape is `sizes`; copies nothing.
+    pub fn has_shape(&self, sizes: &[usize]) -> bool {
+        self.state().shape.as_deref() == Some(sizes)
+    }
+
     /// Whether there is a value already.
     pub fn has_value(&self) -> bool {
         let state = self.state();

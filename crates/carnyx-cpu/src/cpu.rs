@@ -1,0 +1,95 @@
+//! The executor: a team of threads, an instruction set, and the programs compiled so far.
+
+use crate::isa::Isa;
+use crate::lower::lower;
+use crate::program::CpuProgram;
+use crate::reference;
+use crate::threads::Team;
+use carnyx_graph::executor::{Bindings, Executor, Program};
+use carnyx_graph::{Graph, Result, passes};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Programs that an executor remembers; the one that was asked for longest ago goes first.
+const REMEMBERED: usize = 64;
+
+/// Runs graphs on the processor's cores.
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::Cpu;
+/// use carnyx_graph::{Array, Bindings, Executor, Graph, Tensor};
+/// let x = Tensor::from(&Array::from_fn([32], |i| i as f32));
+/// let graph = Graph::capture(&[(x * 2.0).sum()], &[])?;
+/// let mut session = Cpu::new(2).compile(&graph)?.session();
+/// session.run(&Bindings { inputs: &[], captured: &graph.captured, variables: &[], seed: 0, step: 0 })?;
+/// assert_eq!(session.number(0), 992.0);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+pub struct Cpu {
+    team: Arc<Team>,
+    isa: Isa,
+    programs: Mutex<Remembered>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    by_key: HashMap<u128, (u64, Arc<CpuProgram>)>,
+    clock: u64,
+}
+
+impl Cpu {
+    /// An executor with a team of `threads`, the calling thread included.
+    pub fn new(threads: usize) -> Cpu {
+        Cpu::with_isa(threads, Isa::detect())
+    }
+
+    /// The same with another instruction set than the best one: for tests and comparisons.
+    pub fn with_isa(threads: usize, isa: Isa) -> Cpu {
+        Cpu { team: Arc::new(Team::new(threads)), isa, programs: Mutex::default() }
+    }
+
+    /// The process's executor, with a thread for each core: two of them would fight for the cores.
+    pub fn shared() -> &'static Cpu {
+        // Which threads run a program changes none of its results.
+        static SHARED: OnceLock<Cpu> = OnceLock::new();
+        SHARED.get_or_init(|| Cpu::new(Team::available()))
+    }
+
+    pub(crate) fn team(&self) -> &Arc<Team> {
+        &self.team
+    }
+
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The number of threads, the calling one included.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
+    }
+}
+
+impl Executor for Cpu {
+    fn compile(&self, graph: &Graph) -> Result<Arc<dyn Program>> {
+        let key = graph.key();
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.clock += 1;
+        let clock = programs.clock;
+        if let Some((used, program)) = programs.by_key.get_mut(&key) {
+            *used = clock;
+            return Ok(program.clone());
+        }
+        let program = Arc::new(lower(self, &passes::optimize(graph)));
+        if programs.by_key.len() >= REMEMBERED {
+            let oldest = programs.by_key.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key);
+            oldest.map(|key| programs.by_key.remove(&key));
+        }
+        programs.by_key.insert(key, (clock, program.clone()));
+        Ok(program)
+    }
+
+    fn first_non_finite(&self, graph: &Graph, bindings: &Bindings) -> Result<Option<usize>> {
+        reference::first_non_finite(graph, bindings)
+    }
+}

@@ -1,0 +1,20 @@
+//! Runs Carnyx graphs on the CPU.
+//!
+//! [`Cpu`] compiles a graph — passes, lowering, one static plan of memory — to an immutable program whose tasks a
+//! small team of threads shares. `reference` is the oracle that every kernel is tested against. This is the only
+//! crate of Carnyx with `unsafe` code; results are bit-identical for any number of threads.
+
+pub mod bindings;
+mod cpu;
+pub mod isa;
+pub mod kernels;
+mod lower;
+mod memory;
+pub mod plan;
+mod program;
+pub mod reference;
+mod region;
+mod step;
+pub mod threads;
+
+pub use cpu::Cpu;
