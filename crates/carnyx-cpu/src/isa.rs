@@ -1,10 +1,10 @@
 //! Which vector instructions the processor offers.
 //!
-//! A kernel that has several versions takes an [`Isa`] and never asks the processor itself: the executor detects
-//! once and passes the answer on, and tests go through all of [`Isa::available`].
+//! A kernel that has several versions takes an [`Isa`] and never asks the processor itself: the executor
+//! detects once and passes the answer on, and tests go through all of [`Isa::available`].
 //!
-//! Invariant: a value other than [`Isa::Portable`] is handed out only on a processor that has the instructions.
-//! The `unsafe` calls into `#[target_feature]` functions rest on that.
+//! Invariant: a value other than [`Isa::Portable`] is handed out only on a processor that has the
+//! instructions. The `unsafe` calls into `#[target_feature]` functions rest on that.
 
 /// A set of vector instructions that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

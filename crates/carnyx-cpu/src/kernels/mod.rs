@@ -5,8 +5,13 @@
 //! and the instruction set only, never on how the work was cut into parts.
 
 pub mod elementwise;
+pub mod index;
 pub mod matmul;
+pub mod movement;
+mod number;
 pub mod random;
+pub mod reduce;
+pub mod rows;
 pub mod vector_math;
 
 use crate::isa::Isa;

@@ -127,8 +127,8 @@ impl Tensor {
     /// `ln(1 + e^x)`, without overflow.
     #[track_caller]
     pub fn softplus(&self) -> Tensor {
-        // max(x, 0) + ln(1 + e^-|x|)
-        self.relu() + (-self.abs()).exp().log1p()
+        // max(x, 0) + ln(1 + e^-|x|), with -|x| written so that the gradient at 0 is right too.
+        self.relu() + (-self).minimum(self).exp().log1p()
     }
 
     /// `tan x`.
@@ -288,7 +288,8 @@ macro_rules! operators {
                 self.binary(Binary::$op, other)
             }
         }
-        operators!(@number $trait $method $op f32 f64 i32 i64);
+        // One float and one integer type on the left, so that `1.0 - x` leaves nothing to guess.
+        operators!(@number $trait $method $op f64 i64);
     )* };
     (@number $trait:ident $method:ident $op:ident $($number:ty)*) => { $(
         impl ops::$trait<Tensor> for $number {

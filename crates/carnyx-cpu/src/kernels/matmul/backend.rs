@@ -13,14 +13,15 @@ type TileKernel = unsafe fn(&Tile);
 ///
 /// # Safety
 ///
-/// Calling any of them needs a processor with that set, which a backend obtained for an [`Isa`] guarantees, and the
-/// contract of the function of the same name in `tile.rs`.
+/// Calling any of them needs a processor with that set, which a backend obtained for an [`Isa`] guarantees,
+/// and the contract of the function of the same name in `tile.rs`.
 pub(super) struct Backend {
     /// Floats in a vector.
     pub lanes: usize,
     /// Vectors side by side in the tiles for many rows.
     pub vectors: usize,
-    /// `tiles[v - 1][r - 1]` is for `v` vectors and `r` rows; the wider the tile, the fewer rows fit in registers.
+    /// `tiles[v - 1][r - 1]` is for `v` vectors and `r` rows; the wider the tile, the fewer rows fit in
+    /// registers.
     pub tiles: &'static [&'static [TileKernel]],
     pub copy: unsafe fn(&Block, *mut f32),
     pub copy_transposed: unsafe fn(&Block, *mut f32),
@@ -53,7 +54,8 @@ impl Backend {
     }
 }
 
-/// Defines the functions of one instruction set. It is a macro because `#[target_feature]` belongs to each function.
+/// Defines the functions of one instruction set. It is a macro because `#[target_feature]` belongs to each
+/// function.
 macro_rules! backend {
     ($module:ident, $vector:ty, $vectors:literal, $tiles:expr, $(#[$feature:meta])*) => {
         mod $module {

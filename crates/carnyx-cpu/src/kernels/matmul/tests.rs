@@ -62,12 +62,11 @@ impl Case {
     fn run(&self, isa: Isa, finish: Finish, chunks: &[Chunk]) -> Vec<f32> {
         let mut c = self.c.values.clone();
         let mut scratch = vec![f32::NAN; self.product.scratch_len()];
-        for Chunk { rows, columns } in chunks.iter().cloned() {
+        for chunk in chunks {
             let (a, b) = (self.a.values.as_ptr(), self.b.values.as_ptr());
+            let operands = Operands { c: c.as_mut_ptr(), a, b };
             // SAFETY: the instruction set is available, the matrices have the shapes that the product states.
-            unsafe {
-                self.product.run(isa, c.as_mut_ptr(), a, b, rows, columns, finish, &mut scratch);
-            }
+            unsafe { self.product.run(isa, operands, chunk, finish, &mut scratch) };
         }
         c
     }
@@ -86,7 +85,13 @@ impl Case {
                     Finish::Bias(_) => sum + f64::from(self.bias[j]),
                     Finish::BiasRelu(_) => (sum + f64::from(self.bias[j])).max(0.0),
                     Finish::ScaledAdd(alpha) => f64::from(expected[at]) + f64::from(alpha) * sum,
-                    Finish::ReluGradient(_) => if self.y[at] > 0.0 { sum } else { 0.0 },
+                    Finish::ReluGradient(_) => {
+                        if self.y[at] > 0.0 {
+                            sum
+                        } else {
+                            0.0
+                        }
+                    }
                 } as f32;
             }
         }
@@ -141,7 +146,15 @@ fn small_and_odd_shapes() {
 
 #[test]
 fn layers_of_a_small_network() {
-    check_all(&[(32, 30, 6), (32, 1, 35), (30, 30, 32), (32, 10, 100), (100, 10, 32), (32, 100, 10), (1, 100, 30)]);
+    check_all(&[
+        (32, 30, 6),
+        (32, 1, 35),
+        (30, 30, 32),
+        (32, 10, 100),
+        (100, 10, 32),
+        (32, 100, 10),
+        (1, 100, 30),
+    ]);
 }
 
 #[test]
@@ -164,10 +177,10 @@ fn operands_without_adjacent_elements() {
     let mut scratch = vec![0.0; product.scratch_len()];
     for isa in Isa::available() {
         let mut c = vec![0.0; m * n];
+        let operands = Operands { c: c.as_mut_ptr(), a: a.as_ptr(), b: b.as_ptr() };
+        let whole = Chunk { rows: 0..m, columns: 0..n };
         // SAFETY: the instruction set is available, the strides keep within the vectors.
-        unsafe {
-            product.run(isa, c.as_mut_ptr(), a.as_ptr(), b.as_ptr(), 0..m, 0..n, Finish::Store, &mut scratch);
-        }
+        unsafe { product.run(isa, operands, &whole, Finish::Store, &mut scratch) };
         for i in 0..m {
             for j in 0..n {
                 let sum: f32 = (0..k).map(|k_| a[i * 2 * k + k_ * 2] * b[k_ * 3 + j * 3 * k]).sum();
@@ -179,7 +192,8 @@ fn operands_without_adjacent_elements() {
 
 #[test]
 fn chunks_cover_c_once_and_follow_the_weights() {
-    for (m, n, k) in [(32, 300, 784), (1024, 100, 300), (18432, 64, 288), (32, 10, 100), (7, 5, 3), (0, 4, 4)] {
+    for (m, n, k) in [(32, 300, 784), (1024, 100, 300), (18432, 64, 288), (32, 10, 100), (7, 5, 3), (0, 4, 4)]
+    {
         for threads in [1, 2, 3, 8] {
             let forward = MatMul { m, n, k, a: Strides::row_major(k), b: Strides::row_major(n), ldc: n };
             let gradient = MatMul { m: k, k: m, a: Strides::transposed(k), ..forward };

@@ -62,8 +62,8 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
         }
         let mut x_at = a;
         for (r, sums) in sums.iter_mut().enumerate() {
-            // Otherwise the optimiser makes one chain of additions through all rows of all k, and the arithmetic
-            // waits for it; four rows are what the processor's addressing modes can reach.
+            // Otherwise the optimiser makes one chain of additions through all rows of all k, and the
+            // arithmetic waits for it; four rows are what the processor's addressing modes can reach.
             if r % 4 == 0 {
                 x_at = unsafe { V::opaque(a.wrapping_add(r * tile.a_strides.row)) };
             }
@@ -75,8 +75,9 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
         a = a.wrapping_add(tile.a_strides.column);
         b = b.wrapping_add(tile.b_row);
     }
-    // All of C is loaded before any of it is stored: a load waits for an earlier masked store that seems to overlap
-    // it, and the lanes behind a row's end are the next row's. It made narrow updates 1.5 times as fast.
+    // All of C is loaded before any of it is stored: a load waits for an earlier masked store that seems to
+    // overlap it, and the lanes behind a row's end are the next row's. It made narrow updates 1.5 times as
+    // fast.
     for (r, sums) in sums.iter_mut().enumerate() {
         for (v, sum) in sums.iter_mut().enumerate() {
             let offset = r * tile.c_row + v * V::LANES;
@@ -96,7 +97,8 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
     }
 }
 
-/// What is to be stored at `c`, `column` columns and `offset` elements from where the pointers of `finish` point.
+/// What is to be stored at `c`, `column` columns and `offset` elements from where the pointers of `finish`
+/// point.
 #[inline(always)]
 pub(super) unsafe fn finished<V: Vector>(
     sum: V,
@@ -148,8 +150,8 @@ pub(super) unsafe fn copy<V: Vector>(block: &Block, to: *mut f32) {
     }
 }
 
-/// Copies the transpose of a block into one panel: column `k` of the block becomes row `k` of the panel, in whole
-/// vectors, filled up with zeros.
+/// Copies the transpose of a block into one panel: column `k` of the block becomes row `k` of the panel, in
+/// whole vectors, filled up with zeros.
 ///
 /// # Safety
 ///
@@ -168,7 +170,11 @@ pub(super) unsafe fn copy_transposed<V: Vector>(block: &Block, to: *mut f32) {
                 V::transpose(
                     #[inline(always)]
                     |r| {
-                        if r < rows { V::load_masked(from.wrapping_add(r * block.row), mask) } else { V::zero() }
+                        if r < rows {
+                            V::load_masked(from.wrapping_add(r * block.row), mask)
+                        } else {
+                            V::zero()
+                        }
                     },
                     #[inline(always)]
                     |c, column| {
@@ -204,7 +210,15 @@ pub(super) unsafe fn finish_transposed<V: Vector>(block: &Block, c: *mut f32, c_
                         if column < columns {
                             let offset = (j + column) * c_row + i;
                             let c = c.wrapping_add(offset);
-                            let y = finished(sum, finish, c, i, offset, #[inline(always)] |from| V::load_masked(from, mask));
+                            let y = finished(
+                                sum,
+                                finish,
+                                c,
+                                i,
+                                offset,
+                                #[inline(always)]
+                                |from| V::load_masked(from, mask),
+                            );
                             y.store_masked(c, mask);
                         }
                     },
@@ -214,7 +228,8 @@ pub(super) unsafe fn finish_transposed<V: Vector>(block: &Block, c: *mut f32, c_
     }
 }
 
-/// `sums[i] = Σ_k A[i, k] · x[k]`, each a sum for every lane and then their sum; A's rows have adjacent elements.
+/// `sums[i] = Σ_k A[i, k] · x[k]`, each a sum for every lane and then their sum; A's rows have adjacent
+/// elements.
 ///
 /// # Safety
 ///
@@ -229,7 +244,8 @@ pub(super) unsafe fn dots<V: Vector>(
 ) {
     let count = sums.len();
     for (group, sums) in sums.chunks_mut(4).enumerate() {
-        // Four rows at a time keep the arithmetic units busy; in the last group missing rows repeat the last one.
+        // Four rows at a time keep the arithmetic units busy; in the last group missing rows repeat the last
+        // one.
         let row = |r: usize| a.wrapping_add((4 * group + r).min(count - 1) * a_row);
         let rows = [row(0), row(1), row(2), row(3)];
         // SAFETY (all blocks): whole vectors while they fit, then the mask.

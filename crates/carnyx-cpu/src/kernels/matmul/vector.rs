@@ -1,7 +1,8 @@
 //! One vector register: the few operations that matrix products need, for each instruction set.
 //!
-//! Everything here is `#[inline(always)]` and becomes single instructions inside the `#[target_feature]` functions
-//! of `backend.rs`. Elsewhere the methods must not be called: without the feature each operation is a real call.
+//! Everything here is `#[inline(always)]` and becomes single instructions inside the `#[target_feature]`
+//! functions of `backend.rs`. Elsewhere the methods must not be called: without the feature each operation is
+//! a real call.
 
 /// A register of `LANES` floats.
 ///
@@ -126,10 +127,8 @@ impl Vector for Lanes4 {
     }
     #[inline(always)]
     unsafe fn transpose(row: impl Fn(usize) -> Self, mut column: impl FnMut(usize, Self)) {
-        let rows = [row(0).0, row(1).0, row(2).0, row(3).0];
-        for j in 0..4 {
-            column(j, Self([rows[0][j], rows[1][j], rows[2][j], rows[3][j]]));
-        }
+        let [a, b, c, d] = [row(0).0, row(1).0, row(2).0, row(3).0];
+        (0..4).for_each(|j| column(j, Self([a[j], b[j], c[j], d[j]])));
     }
     #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}
@@ -149,7 +148,7 @@ pub(super) mod x86 {
     #[inline(always)]
     fn opaque(mut address: *const f32) -> *const f32 {
         // SAFETY: it is no instruction at all.
-        unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+        unsafe { asm!("/* {0} */", inout(reg) address, options(pure, readonly, nostack, preserves_flags)) };
         address
     }
 
@@ -157,7 +156,8 @@ pub(super) mod x86 {
     #[derive(Clone, Copy)]
     pub(in super::super) struct Lanes8(__m256);
 
-    // SAFETY (all blocks): the trait's contract, which the caller fulfils, is the contract of the instructions.
+    // SAFETY (all blocks): the trait's contract, which the caller fulfils, is the contract of the
+    // instructions.
     impl Vector for Lanes8 {
         type Mask = __m256i;
         const LANES: usize = 8;
@@ -254,7 +254,8 @@ pub(super) mod x86 {
     #[derive(Clone, Copy)]
     pub(in super::super) struct Lanes16(__m512);
 
-    // SAFETY (all blocks): the trait's contract, which the caller fulfils, is the contract of the instructions.
+    // SAFETY (all blocks): the trait's contract, which the caller fulfils, is the contract of the
+    // instructions.
     impl Vector for Lanes16 {
         type Mask = __mmask16;
         const LANES: usize = 16;
@@ -315,8 +316,8 @@ pub(super) mod x86 {
         #[inline(always)]
         unsafe fn transpose(row: impl Fn(usize) -> Self, mut column: impl FnMut(usize, Self)) {
             let a: [__m512; 16] = std::array::from_fn(|i| row(i).0);
-            // Within each quarter of the registers: pairs of rows, then quadruples. `quads[4 * i + j]` then holds
-            // columns j, j + 4, j + 8 and j + 12 of rows 4 * i to 4 * i + 3.
+            // Within each quarter of the registers: pairs of rows, then quadruples. `quads[4 * i + j]` then
+            // holds columns j, j + 4, j + 8 and j + 12 of rows 4 * i to 4 * i + 3.
             let mut pairs = a;
             let mut quads = a;
             for i in 0..8 {

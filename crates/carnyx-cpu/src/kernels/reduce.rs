@@ -1,0 +1,455 @@
+//! Values along an axis become one, or running sums.
+//!
+//! An array is seen as [`Lines`]: `outer × n × inner` elements, of which the `n` of a line are reduced. Reductions
+//! over several axes are several such [`passes`]. A kernel computes a range of the `outer × inner` results. Sums are
+//! taken in many lanes, or in blocks of 128, so that rounding errors grow with the length of neither.
+//!
+//! Invariant: the order in which a line is reduced depends on the shape only. A long line of its own is cut into
+//! [`PARTIAL`] elements by whoever wants it shared: [`reduce_partials`], then [`reduce_combined`].
+
+use super::number::{Number, with_number};
+use super::vector_math::Arithmetic;
+use super::{Vectorized, run_on};
+use crate::isa::Isa;
+use carnyx_graph::DType;
+use carnyx_graph::op::Reduce;
+use std::ops::Range;
+
+/// An array as lines along one axis: element `k` of line `(o, i)` lies at `(o * n + k) * inner + i`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lines {
+    /// The product of the sizes before the axis.
+    pub outer: usize,
+    /// The length of a line.
+    pub n: usize,
+    /// The product of the sizes after the axis.
+    pub inner: usize,
+}
+
+impl Lines {
+    /// The lines of an array of `sizes` along `axis`.
+    pub fn along(sizes: &[usize], axis: usize) -> Lines {
+        let product = |sizes: &[usize]| sizes.iter().product();
+        Lines { outer: product(&sizes[..axis]), n: sizes[axis], inner: product(&sizes[axis + 1..]) }
+    }
+
+    /// The number of lines.
+    pub fn count(self) -> usize {
+        self.outer * self.inner
+    }
+
+    /// The number of elements.
+    pub fn elements(self) -> usize {
+        self.count() * self.n
+    }
+
+    /// Calls `visit(o, columns)` for the lines `part`, those of one `o` together.
+    #[inline(always)]
+    pub(super) fn split(self, part: Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
+        let mut at = part.start;
+        while at < part.end {
+            let (o, column) = (at / self.inner, at % self.inner);
+            let end = self.inner.min(column + part.end - at);
+            visit(o, column..end);
+            at += end - column;
+        }
+    }
+}
+
+/// The reductions along one axis that together reduce `axes` of an array of `sizes`: each works on the results of
+/// the one before. There is at least one, which may be a copy. A mean is the mean of means.
+pub fn passes(sizes: &[usize], axes: &[usize]) -> Vec<Lines> {
+    // Adjacent axes of one kind as one: (is reduced, size).
+    let mut groups: Vec<(bool, usize)> = Vec::new();
+    for (axis, &size) in sizes.iter().enumerate().filter(|(_, size)| **size != 1) {
+        let reduced = axes.contains(&axis);
+        match groups.last_mut() {
+            Some(group) if group.0 == reduced => group.1 *= size,
+            _ => groups.push((reduced, size)),
+        }
+    }
+    let mut passes = Vec::new();
+    // The longest first, because it leaves the least to the others.
+    while let Some((at, _)) = groups.iter().enumerate().filter(|(_, group)| group.0).max_by_key(|(_, group)| group.1) {
+        let sizes: Vec<usize> = groups.iter().map(|group| group.1).collect();
+        passes.push(Lines::along(&sizes, at));
+        groups.remove(at);
+    }
+    if passes.is_empty() {
+        passes.push(Lines { outer: sizes.iter().product(), n: 1, inner: 1 });
+    }
+    passes
+}
+
+/// `out[line] = reduction of the line`, for the lines `part`. Of nothing: 0, 1, the least or the greatest number,
+/// and NaN as mean.
+///
+/// # Safety
+///
+/// The processor has `isa`. `x` is aligned and valid for the lines, `out` for one element of `dtype` per line, of
+/// which nobody else touches those of `part`; they do not overlap.
+pub unsafe fn reduce(
+    isa: Isa,
+    reduce: Reduce,
+    dtype: DType,
+    out: *mut u8,
+    x: *const u8,
+    lines: Lines,
+    part: Range<usize>,
+) {
+    assert!(part.end <= lines.count(), "lines {part:?} of {}", lines.count());
+    with_number!(dtype, T => {
+        let (out, x) = (out.cast::<T>().wrapping_add(part.start), x.cast::<T>());
+        // SAFETY: the contract.
+        let out = unsafe { std::slice::from_raw_parts_mut(out, part.len()) };
+        // SAFETY: the contract.
+        let x = unsafe { std::slice::from_raw_parts(x, lines.elements()) };
+        reduce_lines(isa, reduce, out, x, lines, part);
+        if reduce == Reduce::Mean {
+            out.iter_mut().for_each(|sum| *sum = sum.divided_by(lines.n));
+        }
+    });
+}
+
+/// Elements of a partial result of a long line.
+pub const PARTIAL: usize = 16 << 10;
+
+/// `out[p] = reduction of elements p * PARTIAL ..` of a line of `n`, for the partial results `part` of
+/// `n.div_ceil(PARTIAL)`; sums where the reduction is a mean.
+///
+/// # Safety
+///
+/// As for [`reduce`], with one element of `out` per partial result.
+pub unsafe fn reduce_partials(
+    isa: Isa,
+    reduce: Reduce,
+    dtype: DType,
+    out: *mut u8,
+    x: *const u8,
+    n: usize,
+    part: Range<usize>,
+) {
+    assert!(part.end <= n.div_ceil(PARTIAL), "partial results {part:?} of {n} elements");
+    with_number!(dtype, T => {
+        // SAFETY: the contract.
+        let x = unsafe { std::slice::from_raw_parts(x.cast::<T>(), n) };
+        for p in part {
+            let line = &x[p * PARTIAL..n.min((p + 1) * PARTIAL)];
+            // SAFETY: the contract.
+            let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<T>().add(p), 1) };
+            reduce_lines(isa, reduce, out, line, Lines { outer: 1, n: line.len(), inner: 1 }, 0..1);
+        }
+    });
+}
+
+/// `out[0] = the reduction of a line of n elements` from its partial results.
+///
+/// # Safety
+///
+/// As for [`reduce`], with one element of `x` per partial result.
+pub unsafe fn reduce_combined(isa: Isa, reduce: Reduce, dtype: DType, out: *mut u8, x: *const u8, n: usize) {
+    with_number!(dtype, T => {
+        // SAFETY: the contract.
+        let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<T>(), 1) };
+        // SAFETY: the contract.
+        let x = unsafe { std::slice::from_raw_parts(x.cast::<T>(), n.div_ceil(PARTIAL)) };
+        reduce_lines(isa, reduce, out, x, Lines { outer: 1, n: x.len(), inner: 1 }, 0..1);
+        if reduce == Reduce::Mean {
+            out[0] = out[0].divided_by(n);
+        }
+    });
+}
+
+/// Reductions, and sums instead of means.
+fn reduce_lines<T: Number>(isa: Isa, reduce: Reduce, out: &mut [T], x: &[T], lines: Lines, part: Range<usize>) {
+    match reduce {
+        Reduce::Sum | Reduce::Mean => run_on(isa, Fold { out, x, lines, part, start: T::ZERO, f: T::plus }),
+        Reduce::Prod => run_on(isa, Fold { out, x, lines, part, start: T::ONE, f: T::times }),
+        Reduce::Max => run_on(isa, Fold { out, x, lines, part, start: T::LEAST, f: T::greater }),
+        Reduce::Min => run_on(isa, Fold { out, x, lines, part, start: T::GREATEST, f: T::smaller }),
+    }
+}
+
+struct Fold<'a, T, F> {
+    out: &'a mut [T],
+    x: &'a [T],
+    lines: Lines,
+    part: Range<usize>,
+    start: T,
+    f: F,
+}
+
+impl<T: Number, F: Fn(T, T) -> T + Copy> Vectorized for Fold<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Fold { out, x, lines, part, start, f } = self;
+        let Lines { n, inner, .. } = lines;
+        if inner == 1 {
+            for (out, line) in out.iter_mut().zip(part) {
+                *out = fold_line(&x[line * n..][..n], start, f);
+            }
+            return;
+        }
+        let mut out = out;
+        lines.split(part, |o, columns| {
+            let x = &x[o * n * inner..][..n * inner];
+            let (to, rest) = std::mem::take(&mut out).split_at_mut(columns.len());
+            out = rest;
+            fold_columns(to, x, columns, inner, (start, f));
+        });
+    }
+}
+
+/// One value from a line: lane `l` takes elements `l`, `l + LANES`, …, and the lanes are combined pairwise. Each
+/// [`BLOCKS`] elements of a lane are reduced before they join the others.
+#[inline(always)]
+pub(super) fn fold_line<T: Copy>(line: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
+    // Few elements would leave most lanes empty.
+    if line.len() < 64 { fold_lanes::<T, 8, 1>(line, start, f) } else { fold_lanes::<T, 16, 4>(line, start, f) }
+}
+
+/// Elements of a lane that are reduced on their own.
+const BLOCKS: usize = 32;
+
+/// `GROUPS` groups of `LANES` lanes: what the compiler keeps in registers is one group in each.
+#[inline(always)]
+fn fold_lanes<T: Copy, const LANES: usize, const GROUPS: usize>(
+    line: &[T],
+    start: T,
+    f: impl Fn(T, T) -> T,
+) -> T {
+    let mut lanes = [[start; LANES]; GROUPS];
+    let (parts, rest) = line.as_chunks::<LANES>();
+    let (blocks, parts) = parts.as_chunks::<GROUPS>();
+    for blocks in blocks.chunks(BLOCKS) {
+        let mut sums = [[start; LANES]; GROUPS];
+        for block in blocks {
+            for group in 0..GROUPS {
+                join(&mut sums[group], &block[group], &f);
+            }
+        }
+        for group in 0..GROUPS {
+            join(&mut lanes[group], &sums[group], &f);
+        }
+    }
+    for (lanes, part) in lanes.iter_mut().zip(parts) {
+        join(lanes, part, &f);
+    }
+    let mut lanes = (1..GROUPS).fold(lanes[0], |mut sum, group| {
+        join(&mut sum, &lanes[group], &f);
+        sum
+    });
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = f(*lane, *x);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = f(lanes[lane], lanes[lane + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Each lane with its partner: one or two vector instructions.
+#[inline(always)]
+fn join<T: Copy, const LANES: usize>(to: &mut [T; LANES], from: &[T; LANES], f: &impl Fn(T, T) -> T) {
+    for lane in 0..LANES {
+        to[lane] = f(to[lane], from[lane]);
+    }
+}
+
+/// Rows that are added up before their sum joins the others.
+const ROWS: usize = 128;
+
+/// One value from each of the `columns` of a matrix with rows of `inner`, many columns at a time.
+#[inline(always)]
+fn fold_columns<T: Copy, F: Fn(T, T) -> T + Copy>(
+    out: &mut [T],
+    x: &[T],
+    columns: Range<usize>,
+    inner: usize,
+    (start, f): (T, F),
+) {
+    let (blocks, rest) = out.as_chunks_mut::<64>();
+    let mut column = columns.start;
+    for block in blocks {
+        let sums: [[T; 16]; 4] = fold_block(x, column, inner, (start, f));
+        block.copy_from_slice(sums.as_flattened());
+        column += 64;
+    }
+    let (blocks, rest) = rest.as_chunks_mut::<16>();
+    for block in blocks {
+        [*block] = fold_block(x, column, inner, (start, f));
+        column += 16;
+    }
+    let (blocks, rest) = rest.as_chunks_mut::<4>();
+    for block in blocks {
+        [*block] = fold_block(x, column, inner, (start, f));
+        column += 4;
+    }
+    for out in rest {
+        [[*out]] = fold_block(x, column, inner, (start, f));
+        column += 1;
+    }
+}
+
+#[inline(always)]
+fn fold_block<T: Copy, F: Fn(T, T) -> T, const LANES: usize, const GROUPS: usize>(
+    x: &[T],
+    column: usize,
+    inner: usize,
+    (start, f): (T, F),
+) -> [[T; LANES]; GROUPS] {
+    let mut total = [[start; LANES]; GROUPS];
+    for rows in x.chunks(ROWS * inner) {
+        let mut sums = [[start; LANES]; GROUPS];
+        for row in rows.chunks_exact(inner) {
+            let (row, _) = row[column..][..LANES * GROUPS].as_chunks::<LANES>();
+            for group in 0..GROUPS {
+                join(&mut sums[group], &row[group], &f);
+            }
+        }
+        for group in 0..GROUPS {
+            join(&mut total[group], &sums[group], &f);
+        }
+    }
+    total
+}
+
+/// `out[k] = x[0] + … + x[k]` along each of the lines `part`.
+///
+/// # Safety
+///
+/// `x` and `out` are aligned and valid for the lines of `dtype`; nobody else touches those of `part` in `out`; they
+/// do not overlap.
+pub unsafe fn cumulative_sum(dtype: DType, out: *mut u8, x: *const u8, lines: Lines, part: Range<usize>) {
+    assert!(part.end <= lines.count(), "lines {part:?} of {}", lines.count());
+    let Lines { n, inner, .. } = lines;
+    with_number!(dtype, T => {
+        let (out, x) = (out.cast::<T>(), x.cast::<T>());
+        lines.split(part, |o, columns| {
+            for k in 0..n {
+                for i in columns.clone() {
+                    let at = (o * n + k) * inner + i;
+                    // SAFETY: an element of one of this part's lines, and the one before it.
+                    unsafe {
+                        let before = if k == 0 { T::ZERO } else { *out.add(at - inner) };
+                        *out.add(at) = before.plus(*x.add(at));
+                    }
+                }
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Reduce; 5] = [Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::Min, Reduce::Prod];
+
+    fn reduced(isa: Isa, op: Reduce, x: &[f32], lines: Lines, parts: &[Range<usize>]) -> Vec<f32> {
+        assert_eq!(x.len(), lines.elements());
+        let mut out = vec![f32::NAN; lines.count()];
+        for part in parts {
+            // SAFETY: the sizes are those of `lines`.
+            unsafe { reduce(isa, op, DType::F32, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, part.clone()) };
+        }
+        out
+    }
+
+    fn plain(op: Reduce, x: &[f32], lines: Lines) -> Vec<f64> {
+        let line = |line: usize| {
+            let (o, i) = (line / lines.inner, line % lines.inner);
+            let values = (0..lines.n).map(|k| f64::from(x[(o * lines.n + k) * lines.inner + i]));
+            match op {
+                Reduce::Sum => values.sum(),
+                Reduce::Mean => values.sum::<f64>() / lines.n as f64,
+                Reduce::Max => values.fold(f64::NEG_INFINITY, f64::max),
+                Reduce::Min => values.fold(f64::INFINITY, f64::min),
+                Reduce::Prod => values.product(),
+            }
+        };
+        (0..lines.count()).map(line).collect()
+    }
+
+    #[test]
+    fn parts_and_whole_are_near_the_plain_sum() {
+        for (outer, n, inner) in [(5, 10, 1), (3, 1000, 1), (1, 32, 300), (2, 300, 7), (4, 3, 65), (1, 1, 5), (2, 0, 3)] {
+            let lines = Lines { outer, n, inner };
+            let x: Vec<f32> = (0..lines.elements()).map(|i| 1.0 + ((i * 37 % 101) as f32 - 50.0) * 0.002).collect();
+            let count = lines.count();
+            for isa in Isa::available() {
+                for op in ALL {
+                    let whole = reduced(isa, op, &x, lines, std::slice::from_ref(&(0..count)));
+                    let parts = reduced(isa, op, &x, lines, &[0..count / 3, count / 3..count / 2, count / 2..count]);
+                    for (i, wanted) in plain(op, &x, lines).into_iter().enumerate() {
+                        assert_eq!(whole[i].to_bits(), parts[i].to_bits());
+                        let near = (f64::from(whole[i]) - wanted).abs() <= 1e-5 * wanted.abs();
+                        assert!(near || f64::from(whole[i]) == wanted || n == 0 && wanted.is_nan(), "{op:?} {lines:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn extremes_of_lines_with_nan_are_nan() {
+        let mut x = vec![1.0f32; 200];
+        x[77] = f32::NAN;
+        for isa in Isa::available() {
+            for op in [Reduce::Max, Reduce::Min] {
+                let rows = reduced(isa, op, &x, Lines { outer: 2, n: 100, inner: 1 }, std::slice::from_ref(&(0..2)));
+                assert!(rows[0].is_nan() && rows[1] == 1.0);
+                let columns = reduced(isa, op, &x, Lines { outer: 1, n: 2, inner: 100 }, std::slice::from_ref(&(0..100)));
+                assert!(columns[77].is_nan() && columns[76] == 1.0);
+            }
+        }
+    }
+
+    #[test]
+    fn long_lines_in_partial_results() {
+        let n = 5 * PARTIAL + 123;
+        let x: Vec<f32> = (0..n).map(|i| 0.1 + (i % 7) as f32).collect();
+        let exact = x.iter().map(|x| f64::from(*x)).sum::<f64>() / n as f64;
+        let (mut partials, mut mean) = ([0f32; 6], 0f32);
+        let to: *mut u8 = partials.as_mut_ptr().cast();
+        // SAFETY: `n` elements, six partial results, one result.
+        unsafe {
+            for part in [3..6, 0..3] {
+                reduce_partials(Isa::detect(), Reduce::Mean, DType::F32, to, x.as_ptr().cast(), n, part);
+            }
+            reduce_combined(Isa::detect(), Reduce::Mean, DType::F32, (&raw mut mean).cast(), to, n);
+        }
+        assert!((f64::from(mean) - exact).abs() < 1e-6 * exact, "{mean} is not {exact}");
+    }
+
+    #[test]
+    fn several_axes_are_several_passes() {
+        let lines = |outer, n, inner| Lines { outer, n, inner };
+        assert_eq!(passes(&[32, 300], &[0]), [lines(1, 32, 300)]);
+        assert_eq!(passes(&[4, 5, 6], &[0, 1, 2]), [lines(1, 120, 1)]);
+        assert_eq!(passes(&[4, 5, 6], &[0, 2]), [lines(20, 6, 1), lines(1, 4, 5)]);
+        assert_eq!(passes(&[4, 1, 6], &[1]), [lines(24, 1, 1)]);
+        assert_eq!(passes(&[], &[]), [lines(1, 1, 1)]);
+    }
+
+    #[test]
+    fn integers_and_running_sums() {
+        let x = [1i64, 2, 3, 4, 5, 6];
+        let mut out = [0i64; 6];
+        let lines = Lines { outer: 1, n: 2, inner: 3 };
+        // SAFETY: six elements each.
+        unsafe { cumulative_sum(DType::I64, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, 0..3) };
+        assert_eq!(out, [1, 2, 3, 5, 7, 9]);
+        // SAFETY: as above, and three results.
+        unsafe {
+            reduce(Isa::detect(), Reduce::Max, DType::I64, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, 0..3);
+        }
+        assert_eq!(out[..3], [4, 5, 6]);
+    }
+}

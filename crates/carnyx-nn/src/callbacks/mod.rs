@@ -1,0 +1,138 @@
+//! Callbacks: what happens around epochs and batches of a fit.
+//!
+//! A [`Callback`] is called with a [`Run`], the running fit: it reads the numbers so far, changes the learning rate,
+//! looks at the weights, or stops. A fit without callbacks spends nothing on them.
+
+use crate::history::Logs;
+use crate::optimizers::Optimizer;
+use carnyx_graph::{Result, Variable};
+
+/// A running fit, as callbacks see it.
+pub struct Run<'a> {
+    /// The number of the epoch, counted from 0 over all fits of the model.
+    pub epoch: usize,
+    /// The number of the epoch with which this fit ends, unless it is stopped.
+    pub epochs: usize,
+    /// The number of the batch within its epoch, counted from 0.
+    pub step: usize,
+    /// The number of batches in an epoch.
+    pub steps: usize,
+    /// Loss and metrics so far: means since the epoch began; at its end with those of the validation data.
+    pub logs: Logs,
+    /// The optimizer, to change its learning rate.
+    pub optimizer: &'a mut Optimizer,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) stopped: bool,
+}
+
+impl Run<'_> {
+    /// Ends the fit after this batch, or after this epoch if called at the end of one.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// The model's variables, for keeping their values and putting them back.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+}
+
+/// Something that happens around epochs and batches. Every method does nothing unless it is written.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Result;
+/// use carnyx_nn::{Callback, Run};
+///
+/// /// Halves the learning rate every ten epochs.
+/// struct Halve;
+/// impl Callback for Halve {
+///     fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
+///         if run.epoch > 0 && run.epoch % 10 == 0 {
+///             run.optimizer.learning_rate /= 2.0;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+#[allow(unused_variables)]
+pub trait Callback {
+    /// Before the first epoch.
+    fn on_train_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After the last epoch.
+    fn on_train_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// Before the first batch of an epoch.
+    fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After the validation of an epoch: the logs have all numbers of the epoch.
+    fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// Before a batch.
+    fn on_batch_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After a batch: the logs have the means since the epoch began.
+    fn on_batch_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// Before the validation data is evaluated.
+    fn on_validation_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After the validation data is evaluated.
+    fn on_validation_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+}
+
+macro_rules! forwarded {
+    ($($type:ty),*) => { $(
+        /// The same callback: borrowed, it can be read after the fit.
+        impl<C: Callback + ?Sized> Callback for $type {
+            forwarded! { @methods on_train_begin on_train_end on_epoch_begin on_epoch_end on_batch_begin on_batch_end
+                on_validation_begin on_validation_end }
+        }
+    )* };
+    (@methods $($method:ident)*) => { $(
+        fn $method(&mut self, run: &mut Run) -> Result {
+            (**self).$method(run)
+        }
+    )* };
+}
+
+forwarded!(&mut C, Box<C>);
+
+/// Calls a function at the end of each epoch.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::Fit;
+/// use carnyx_nn::callbacks::at_epoch_end;
+/// let mut losses = Vec::new();
+/// let fit = Fit::epochs(3).callback(at_epoch_end(|run| {
+///     losses.push(run.logs["loss"]);
+///     Ok(())
+/// }));
+/// ```
+pub fn at_epoch_end<'a>(action: impl FnMut(&mut Run) -> Result + 'a) -> impl Callback + 'a {
+    struct AtEpochEnd<F>(F);
+    impl<F: FnMut(&mut Run) -> Result> Callback for AtEpochEnd<F> {
+        fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+            (self.0)(run)
+        }
+    }
+    AtEpochEnd(action)
+}

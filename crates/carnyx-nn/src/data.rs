@@ -1,0 +1,256 @@
+//! What a model learns from, with its types erased, and the checks before the first step.
+//!
+//! Invariant: after [`Data::check`], all arrays have the same number of rows, at least one and at most `u32::MAX`,
+//! and every float is finite.
+
+use carnyx_graph::{Array, Error, Result, array::Storage};
+use std::fmt;
+
+/// One array, or several: the inputs of a model, or its targets.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::Columns;
+/// let (a, b) = (Array::full([8, 2], 0f32), Array::full([8, 3], 0f32));
+/// assert_eq!((&a).arrays().len(), 1);
+/// assert_eq!([&a, &b].arrays().len(), 2);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the inputs or the targets of a model",
+    note = "an `Array`, `&Array`, `[&Array; N]` and `Vec<Array>` are"
+)]
+pub trait Columns {
+    /// The arrays in order.
+    fn arrays(self) -> Vec<Array>;
+}
+
+impl Columns for Array {
+    fn arrays(self) -> Vec<Array> {
+        vec![self]
+    }
+}
+
+impl Columns for &Array {
+    fn arrays(self) -> Vec<Array> {
+        vec![self.clone()]
+    }
+}
+
+impl<const N: usize> Columns for [&Array; N] {
+    fn arrays(self) -> Vec<Array> {
+        self.map(Clone::clone).to_vec()
+    }
+}
+
+impl<const N: usize> Columns for [Array; N] {
+    fn arrays(self) -> Vec<Array> {
+        self.to_vec()
+    }
+}
+
+impl Columns for Vec<Array> {
+    fn arrays(self) -> Vec<Array> {
+        self
+    }
+}
+
+impl Columns for &[Array] {
+    fn arrays(self) -> Vec<Array> {
+        self.to_vec()
+    }
+}
+
+impl Columns for (&Array, &Array) {
+    fn arrays(self) -> Vec<Array> {
+        vec![self.0.clone(), self.1.clone()]
+    }
+}
+
+/// Inputs and targets: one row of each array is one sample. Arrays are shared, not copied.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::Data;
+/// let (x, y) = (Array::full([100, 8], 0f32), Array::full([100], 0u8));
+/// let data = Data::from((&x, &y));
+/// assert_eq!(data.num_samples(), 100);
+/// let wide_and_deep = Data::from(([&x, &x], [&y, &y]));
+/// assert_eq!(wide_and_deep.inputs().len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Data {
+    inputs: Vec<Array>,
+    targets: Vec<Array>,
+}
+
+impl<X: Columns, Y: Columns> From<(X, Y)> for Data {
+    fn from((inputs, targets): (X, Y)) -> Data {
+        Data { inputs: inputs.arrays(), targets: targets.arrays() }
+    }
+}
+
+impl From<&(Array, Array)> for Data {
+    fn from((x, y): &(Array, Array)) -> Data {
+        Data::from((x, y))
+    }
+}
+
+impl From<&Data> for Data {
+    fn from(data: &Data) -> Data {
+        data.clone()
+    }
+}
+
+impl Data {
+    /// Inputs alone, for prediction.
+    pub(crate) fn inputs_only(inputs: impl Columns) -> Data {
+        Data { inputs: inputs.arrays(), targets: Vec::new() }
+    }
+
+    /// What the model is given.
+    pub fn inputs(&self) -> &[Array] {
+        &self.inputs
+    }
+
+    /// What it should say.
+    pub fn targets(&self) -> &[Array] {
+        &self.targets
+    }
+
+    /// The number of samples: rows of the first input.
+    pub fn num_samples(&self) -> usize {
+        self.inputs.first().map_or(0, Array::num_rows)
+    }
+
+    /// Inputs, then targets.
+    pub(crate) fn arrays(&self) -> impl Iterator<Item = &Array> {
+        self.inputs.iter().chain(&self.targets)
+    }
+
+    /// Inputs, then targets, with the names that messages call them.
+    fn named(&self) -> impl Iterator<Item = (String, &Array)> {
+        let name = |word: &str, several: &str, i: usize, n: usize| match n {
+            1 => format!("`{word}`"),
+            _ => format!("{several} {i}"),
+        };
+        let (n, m) = (self.inputs.len(), self.targets.len());
+        let inputs = self.inputs.iter().enumerate().map(move |(i, array)| (name("x", "input", i, n), array));
+        let targets =
+            self.targets.iter().enumerate().map(move |(i, array)| (name("y", "target", i, m), array));
+        inputs.chain(targets)
+    }
+
+    /// Whether a model can learn from these arrays or predict from them at all.
+    ///
+    /// # Errors
+    /// `data`, with what is wrong and where.
+    pub(crate) fn check(&self, role: Role) -> Result {
+        let error = |title: String| Error::new("data", format!("{role}{title}"));
+        let samples = self.num_samples();
+        let mut first: Option<String> = None;
+        for (name, array) in self.named() {
+            if array.shape().is_empty() {
+                return Err(error(format!("{name} is one number, not rows of samples"))
+                    .help("give it a first axis: one row for each sample"));
+            }
+            if array.num_rows() != samples {
+                let first = first.unwrap_or_default();
+                return Err(error(format!("{first} has {samples} samples, {name} has {}", array.num_rows()))
+                    .label(format!(
+                        "{first} has shape {:?}, {name} has shape {:?}",
+                        self.inputs[0].shape(),
+                        array.shape()
+                    ))
+                    .help("each row of the inputs needs one row of the targets"));
+            }
+            first.get_or_insert(name);
+        }
+        if samples == 0 {
+            return Err(
+                error("there are no samples".into()).help("the arrays have no rows: is the file empty?")
+            );
+        }
+        if u32::try_from(samples).is_err() {
+            return Err(error(format!("{samples} samples are more than {}", u32::MAX)));
+        }
+        for (name, array) in self.named() {
+            if let Some(index) = first_non_finite(array) {
+                return Err(error(format!("{name} holds {} {}", array.element(index), place(array, index)))
+                    .help("drop such rows, or fill them with the column's mean or median"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What data is for, as messages call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// To learn from.
+    Training,
+    /// To look at after each epoch.
+    Validation,
+    /// To evaluate or predict.
+    Use,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(if *self == Role::Validation { "validation data: " } else { "" })
+    }
+}
+
+/// "in row 17, column 3", or the whole index where there are more axes.
+fn place(array: &Array, index: usize) -> String {
+    match array.shape() {
+        [_] => format!("in row {index}"),
+        [_, columns] => format!("in row {}, column {}", index / columns, index % columns),
+        shape => {
+            let (mut rest, mut indices) = (index, vec![0; shape.len()]);
+            for (i, &size) in shape.iter().enumerate().rev() {
+                (indices[i], rest) = (rest % size, rest / size);
+            }
+            format!("at {indices:?}")
+        }
+    }
+}
+
+/// The position of the first NaN or infinity. One pass that the compiler turns into wide instructions.
+fn first_non_finite(array: &Array) -> Option<usize> {
+    /// A block without branches is checked as a whole; only a bad one is searched.
+    const BLOCK: usize = 4096;
+    fn search<T: Copy>(data: &[T], is_bad: impl Fn(T) -> bool + Copy) -> Option<usize> {
+        let bad = |block: &[T]| block.iter().fold(0u32, |bad, &v| bad | u32::from(is_bad(v))) != 0;
+        let (number, block) = data.chunks(BLOCK).enumerate().find(|(_, block)| bad(block))?;
+        block.iter().position(|&v| is_bad(v)).map(|i| number * BLOCK + i)
+    }
+    match array.storage() {
+        Storage::F32(data) => search(data, |v: f32| v.to_bits() & 0x7f80_0000 == 0x7f80_0000),
+        Storage::F64(data) => search(data, |v: f64| !v.is_finite()),
+        Storage::I32(_) | Storage::I64(_) | Storage::U8(_) | Storage::Bool(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(x: Array, y: Array) -> String {
+        Data::from((x, y)).check(Role::Training).unwrap_err().title().to_owned()
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        let y = || Array::full([10_000], 0f32);
+        assert_eq!(message(Array::full([9_999, 2], 0f32), y()), "`x` has 9999 samples, `y` has 10000");
+        assert_eq!(message(Array::full([0, 2], 0f32), Array::full([0], 0f32)), "there are no samples");
+        assert_eq!(message(Array::scalar(1f32), y()), "`x` is one number, not rows of samples");
+        let bad = |at: usize, value: f32| Array::from_fn([10_000, 3], |i| if i == at { value } else { 1.0 });
+        assert_eq!(message(bad(20_002, f32::NAN), y()), "`x` holds NaN in row 6667, column 1");
+        assert_eq!(message(bad(2, f32::INFINITY), y()), "`x` holds inf in row 0, column 2");
+        let deep = bad(25, f32::NAN).reshape([10_000, 3, 1]).unwrap();
+        assert_eq!(message(deep, y()), "`x` holds NaN at [8, 1, 0]");
+    }
+}

@@ -1,0 +1,421 @@
+//! The training loop: the only one.
+//!
+//! Each step runs one prepared program on rows that the executor gathers itself; the loop allocates nothing. The
+//! order of the samples depends on the seed and the epoch's number only, so a fit that is continued sees the order
+//! that one long fit would have seen.
+
+use crate::callbacks::{Callback, Run};
+use crate::data::{Data, Role};
+use crate::history::{History, Logs};
+use crate::models::trace::{Core, Prepared};
+use crate::optimizers::Optimizer;
+use crate::progress::{Progress, Verbosity};
+use carnyx_graph::graph::Body;
+use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
+use std::ops::Range;
+use std::panic::Location;
+
+/// Samples in a batch of evaluation or prediction: large enough to be fast, and no result depends on it.
+pub(crate) const EVALUATION_BATCH: usize = 256;
+
+/// How to fit: options with defaults.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::{Fit, Verbosity};
+/// let (x, y) = (Array::full([8, 2], 0f32), Array::full([8], 0f32));
+/// let fit = Fit::epochs(30).batch_size(32).validation((&x, &y)).verbose(Verbosity::Silent);
+/// ```
+#[must_use]
+pub struct Fit<'a> {
+    epochs: usize,
+    batch_size: usize,
+    shuffle: bool,
+    validation: Option<Data>,
+    validation_split: f64,
+    verbosity: Verbosity,
+    seed: Option<u64>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+}
+
+impl<'a> Fit<'a> {
+    /// That many passes through the data, in shuffled batches of 32.
+    pub fn epochs(epochs: usize) -> Fit<'a> {
+        Fit {
+            epochs,
+            batch_size: 32,
+            shuffle: true,
+            validation: None,
+            validation_split: 0.0,
+            verbosity: Verbosity::default(),
+            seed: None,
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// The number of samples in a step; the last batch of an epoch may be smaller.
+    pub fn batch_size(mut self, batch_size: usize) -> Fit<'a> {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Whether each epoch takes the samples in another order (the default).
+    pub fn shuffle(mut self, shuffle: bool) -> Fit<'a> {
+        self.shuffle = shuffle;
+        self
+    }
+
+    /// Data to evaluate after each epoch: `val_loss` and so on.
+    pub fn validation(mut self, data: impl Into<Data>) -> Fit<'a> {
+        self.validation = Some(data.into());
+        self
+    }
+
+    /// The last part of the data is not learned from, but evaluated after each epoch. It is taken before shuffling.
+    pub fn validation_split(mut self, share: f64) -> Fit<'a> {
+        self.validation_split = share;
+        self
+    }
+
+    /// How much is printed.
+    pub fn verbose(mut self, verbosity: Verbosity) -> Fit<'a> {
+        self.verbosity = verbosity;
+        self
+    }
+
+    /// The seed of the order of samples and of random layers in this fit; the model's, unless given.
+    pub fn seed(mut self, seed: u64) -> Fit<'a> {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Something that happens around epochs and batches.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// How many of `samples` are learned from.
+    fn check(&self, samples: usize) -> Result<usize> {
+        let error = |title: String| Error::new("fit", title);
+        if self.batch_size == 0 {
+            return Err(
+                error("a batch needs at least one sample".into()).help("`.batch_size(32)` is the default")
+            );
+        }
+        if self.validation_split == 0.0 {
+            return Ok(samples);
+        }
+        if !(0.0..1.0).contains(&self.validation_split) {
+            return Err(error(format!("a validation split of {}", self.validation_split))
+                .label("it is the share of the samples that are not learned from: more than 0, less than 1")
+                .help("`.validation_split(0.1)` keeps the last tenth"));
+        }
+        if self.validation.is_some() {
+            return Err(
+                error("both validation data and a validation split".into()).help("leave one of them out")
+            );
+        }
+        let training = (samples as f64 * (1.0 - self.validation_split)).floor() as usize;
+        if training == 0 || training == samples {
+            return Err(error(format!(
+                "a validation split of {} leaves a part of {samples} samples empty",
+                { self.validation_split }
+            )));
+        }
+        Ok(training)
+    }
+}
+
+/// Calls a hook of each callback.
+macro_rules! call {
+    ($callbacks:expr, $hook:ident, $run:expr) => {
+        $callbacks.iter_mut().try_for_each(|callback| callback.$hook(&mut $run))
+    };
+}
+
+/// What one pass over the data works with.
+struct Pass<'p> {
+    data: &'p Data,
+    seed: u64,
+    site: &'static Location<'static>,
+}
+
+pub(crate) fn fit(
+    core: &mut Core,
+    optimizer: &mut Optimizer,
+    data: &Data,
+    mut options: Fit,
+    site: &'static Location<'static>,
+) -> Result<History> {
+    let at = |error: Error| error.at(site);
+    let training = options.check(data.num_samples()).map_err(at)?;
+    data.check(Role::Training).map_err(at)?;
+    let validation: Option<(&Data, Range<usize>)> = match &options.validation {
+        Some(data) => {
+            data.check(Role::Validation).map_err(at)?;
+            Some((data, 0..data.num_samples()))
+        }
+        None => (training < data.num_samples()).then(|| (data, training..data.num_samples())),
+    };
+    let first_epoch = core.epochs_trained;
+    let mut history = History::new(first_epoch, Vec::new());
+    if options.epochs == 0 {
+        return Ok(history);
+    }
+    let batch_size = options.batch_size.min(training);
+    check_before_first_step(
+        core,
+        optimizer,
+        data,
+        validation.as_ref().map(|(data, _)| *data),
+        batch_size,
+        site,
+    )?;
+
+    let pass = Pass { data, seed: options.seed.unwrap_or(core.seed), site };
+    let mut order: Vec<u32> = (0..training as u32).collect();
+    let mut progress = Progress::new(options.verbosity);
+    let callbacks = &mut options.callbacks;
+    let mut run = Run {
+        epoch: first_epoch,
+        epochs: first_epoch + options.epochs,
+        step: 0,
+        steps: training.div_ceil(batch_size),
+        logs: Logs::default(),
+        optimizer,
+        variables: core.network.variables.clone(),
+        stopped: false,
+    };
+    call!(callbacks, on_train_begin, run)?;
+    while run.epoch < run.epochs && !run.stopped {
+        run.logs.clear();
+        progress.begin(run.epoch, run.epochs, run.steps);
+        call!(callbacks, on_epoch_begin, run)?;
+        if options.shuffle {
+            shuffle(&mut order, pass.seed, run.epoch as u64);
+        }
+        train_epoch(core, &pass, &order, batch_size, callbacks, &mut run, &mut progress)?;
+        if let Some((data, rows)) = &validation {
+            call!(callbacks, on_validation_begin, run)?;
+            evaluate(core, &Pass { data, ..pass }, rows.clone(), &mut run.logs, "val_")?;
+            call!(callbacks, on_validation_end, run)?;
+        }
+        progress.end(run.step, &run.logs);
+        core.epochs_trained = run.epoch + 1;
+        call!(callbacks, on_epoch_end, run)?;
+        history.epochs.push(run.logs.clone());
+        run.epoch += 1;
+    }
+    call!(callbacks, on_train_end, run)?;
+    Ok(history)
+}
+
+/// Traces the first step, so that mistakes in the model and in the targets come before any output and any change.
+fn check_before_first_step(
+    core: &mut Core,
+    optimizer: &mut Optimizer,
+    data: &Data,
+    validation: Option<&Data>,
+    batch_size: usize,
+    site: &'static Location<'static>,
+) -> Result {
+    let program = core.training_program(batch_size, [data.inputs(), data.targets()], optimizer, site)?;
+    core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
+    core.keep(program);
+    let Some(validation) = validation else { return Ok(()) };
+    let rows = EVALUATION_BATCH.min(validation.num_samples());
+    let program = core.evaluation_program(rows, [validation.inputs(), validation.targets()], site)?;
+    let checked = core.check_targets(&program, validation.targets());
+    checked.map_err(|error| error.at(site).note("in the validation data"))?;
+    core.keep(program);
+    Ok(())
+}
+
+/// One pass of training through the samples in `order`.
+fn train_epoch(
+    core: &mut Core,
+    pass: &Pass,
+    order: &[u32],
+    batch_size: usize,
+    callbacks: &mut [Box<dyn Callback + '_>],
+    run: &mut Run,
+    progress: &mut Progress,
+) -> Result {
+    core.reset_totals()?;
+    let arrays: Vec<_> = pass.data.arrays().collect();
+    let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
+    let mut current: Option<Prepared> = None;
+    let mut iteration = run.optimizer.iterations()?;
+    run.step = 0;
+    for rows in order.chunks(batch_size) {
+        if !callbacks.is_empty() {
+            call!(callbacks, on_batch_begin, *run)?;
+        }
+        // Only a callback can freeze a layer between two batches.
+        let is_stale = |program: &Prepared| {
+            program.key.rows != rows.len()
+                || core.dynamic
+                || (!callbacks.is_empty() && !core.is_current(program, run.optimizer))
+        };
+        if current.as_ref().is_none_or(is_stale) {
+            core.keep_if_any(current.take());
+            let columns = [pass.data.inputs(), pass.data.targets()];
+            current = Some(core.training_program(rows.len(), columns, run.optimizer, pass.site)?);
+        }
+        let Some(program) = &mut current else { continue };
+        run.optimizer.synchronize()?;
+        feeds.clear();
+        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(arrays[i], rows)));
+        let bindings = Bindings {
+            inputs: &feeds,
+            captured: &program.graph.captured,
+            variables: &program.graph.variables,
+            seed: pass.seed,
+            step: iteration,
+        };
+        match program.session.run(&bindings)? {
+            Outcome::Completed => {}
+            Outcome::Guarded => return Err(explain_non_finite(core, program, &bindings, run, pass.site)),
+        }
+        iteration += 1;
+        run.step += 1;
+        if !callbacks.is_empty() {
+            core.results_into(&mut run.logs, "")?;
+            run.step -= 1;
+            call!(callbacks, on_batch_end, *run)?;
+            run.step += 1;
+        }
+        progress.step(run.step, || {
+            let mut logs = Logs::default();
+            // A number that cannot be had is not drawn; the end of the epoch reports why.
+            let _ = core.results_into(&mut logs, "");
+            logs
+        });
+        if run.stopped {
+            break;
+        }
+    }
+    core.keep_if_any(current);
+    core.results_into(&mut run.logs, "")
+}
+
+/// Adds the numbers for `rows` of the data to the logs.
+fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, prefix: &str) -> Result {
+    core.reset_totals()?;
+    let order: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
+    let arrays: Vec<_> = pass.data.arrays().collect();
+    let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
+    let mut current: Option<Prepared> = None;
+    for (step, rows) in order.chunks(EVALUATION_BATCH).enumerate() {
+        if current.as_ref().is_none_or(|program| program.key.rows != rows.len() || core.dynamic) {
+            core.keep_if_any(current.take());
+            let columns = [pass.data.inputs(), pass.data.targets()];
+            current = Some(core.evaluation_program(rows.len(), columns, pass.site)?);
+            if step == 0 {
+                // The first trace of a model makes its totals.
+                core.reset_totals()?;
+            }
+        }
+        let Some(program) = &mut current else { continue };
+        feeds.clear();
+        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(arrays[i], rows)));
+        let captured = &program.graph.captured;
+        let variables = &program.graph.variables;
+        program.session.run(&Bindings {
+            inputs: &feeds,
+            captured,
+            variables,
+            seed: pass.seed,
+            step: step as u64,
+        })?;
+    }
+    core.keep_if_any(current);
+    core.results_into(logs, prefix)
+}
+
+/// Loss and metrics of the model on `data`.
+pub(crate) fn evaluate_all(core: &mut Core, data: &Data, site: &'static Location<'static>) -> Result<Logs> {
+    data.check(Role::Use).map_err(|error| error.at(site))?;
+    let rows = EVALUATION_BATCH.min(data.num_samples());
+    let program = core.evaluation_program(rows, [data.inputs(), data.targets()], site)?;
+    core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
+    core.keep(program);
+    let mut logs = Logs::default();
+    let pass = Pass { data, seed: core.seed, site };
+    evaluate(core, &pass, 0..data.num_samples(), &mut logs, "")?;
+    Ok(logs)
+}
+
+/// Why the loss is not finite: the first operation that was not, its layers, and what usually helps.
+fn explain_non_finite(
+    core: &Core,
+    program: &Prepared,
+    bindings: &Bindings,
+    run: &Run,
+    site: &'static Location<'static>,
+) -> Error {
+    let loss = program.session.number(0);
+    let title = format!("the loss is {loss} in epoch {}, step {}", run.epoch + 1, run.step + 1);
+    let error = Error::new("non-finite", title).note("no variable was changed by this step").help(format!(
+        "lower the learning rate (it is {}), or bring the data to a small range",
+        run.optimizer.learning_rate
+    ));
+    let cause = core.executor().first_non_finite(&program.graph, bindings);
+    let Some(instruction) = cause.ok().flatten().and_then(|i| program.graph.instructions.get(i)) else {
+        return error.at(site);
+    };
+    let error = match &instruction.scope {
+        Some(layers) => layers.split(" > ").collect::<Vec<_>>().into_iter().rev().fold(error, Error::inside),
+        None => error,
+    };
+    let error = match &instruction.body {
+        Body::Read(slot) => {
+            let variable = program.graph.variables.get(*slot).map(|v| format!("{v:?}")).unwrap_or_default();
+            error.label(format!("{variable} is not finite already: the step before overflowed"))
+        }
+        Body::Op(op) => error.label(format!("`{}` gave the first value that is not finite", op.name())),
+        _ => error.label("the first value that is not finite"),
+    };
+    error.at(instruction.site.unwrap_or(site))
+}
+
+/// The order of epoch `epoch`: Fisher and Yates, with the numbers of a SplitMix64 generator.
+fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
+    (0u32..).zip(order.iter_mut()).for_each(|(i, place)| *place = i);
+    let mut state = mix(seed ^ mix(epoch.wrapping_add(1)));
+    for i in (1..order.len()).rev() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        // The high half of a product: a number in 0..=i, as good as even for any data that fits into memory.
+        let j = ((u128::from(mix(state)) * (i as u128 + 1)) >> 64) as usize;
+        order.swap(i, j);
+    }
+}
+
+/// SplitMix64's finishing function.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_depends_on_seed_and_epoch_only() {
+        let order = |seed, epoch| {
+            let mut order = vec![9; 100];
+            shuffle(&mut order, seed, epoch);
+            order
+        };
+        assert_eq!(order(1, 2), order(1, 2));
+        assert_ne!(order(1, 2), order(1, 3));
+        assert_ne!(order(1, 2), order(2, 2));
+        let mut sorted = order(1, 2);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+    }
+}

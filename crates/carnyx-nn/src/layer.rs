@@ -1,0 +1,231 @@
+//! A layer is a function from tensors to tensors, with variables: [`Layer`] is what one implements, [`Apply`] what
+//! one uses, [`Tree`] what goes in and out.
+//!
+//! Invariants: no layer knows its name or its model; an error found inside `call` is an invalid tensor, never a
+//! panic.
+
+use crate::{Module, Named};
+use carnyx_graph::{Site, Tensor};
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A function from tensors to tensors, with variables. `call` *describes* the computation: it runs when a model is
+/// traced, so Rust side effects inside it (printing, counting, drawing from a generator) happen then, not at every
+/// step. `clone()` shares the weights, as with `Arc`.
+///
+/// Implement `call`; use [`apply`](Apply::apply), which adds the layer's name to errors and graphs.
+///
+/// # Example
+/// ```
+/// # extern crate carnyx_nn as carnyx;
+/// use carnyx::{Apply, Layer, Module, Ones};
+/// use carnyx_graph::{Tensor, Variable};
+///
+/// /// Each feature times a gain of its own.
+/// #[derive(Module, Clone)]
+/// struct Scale { gain: Variable }
+///
+/// impl Layer for Scale {
+///     type Out = Tensor;
+///
+///     fn call(&self, x: &Tensor) -> Tensor {
+///         x * self.gain.shaped([x.dim(-1)])
+///     }
+/// }
+///
+/// let scale = Scale { gain: Variable::new(Ones) };
+/// assert_eq!(scale.apply(&Tensor::input("x", [4])).shape().to_string(), "[batch, 4]");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer from `{In}`",
+    label = "not a layer",
+    note = "implement `Layer<{In}>` for it: `type Out` and `fn call(&self, x: &{In}) -> Self::Out`"
+)]
+pub trait Layer<In = Tensor>: Module + Send + Sync {
+    /// What comes out: a tensor, a pair of tensors, a list, …
+    type Out;
+
+    /// The outputs for the inputs `x`.
+    fn call(&self, x: &In) -> Self::Out;
+
+    /// A drawing of the input, for a layer that knows it: a model that starts with [`Input`](crate::Input) is built
+    /// before it sees data.
+    fn input(&self) -> Option<In> {
+        None
+    }
+}
+
+/// Any layer from a tensor to a tensor.
+pub type LayerRef = Arc<dyn Layer<Tensor, Out = Tensor>>;
+
+macro_rules! transparent {
+    ($(($($wrapper:tt)*))*) => { $(
+        impl<In, $($wrapper)* {
+            type Out = L::Out;
+
+            fn call(&self, x: &In) -> L::Out {
+                L::call(self, x)
+            }
+
+            fn input(&self) -> Option<In> {
+                L::input(self)
+            }
+        }
+    )* };
+}
+
+transparent! {
+    (L: Layer<In> + ?Sized> Layer<In> for Box<L>)
+    (L: Layer<In> + ?Sized> Layer<In> for Arc<L>)
+    (L: Layer<In>> Layer<In> for Named<L>)
+}
+
+/// Tensors in a structure of their own: one, a few, a list.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Tensor;
+/// use carnyx_nn::Tree;
+/// let pair = (Tensor::input("wide", [5]), Tensor::input("deep", [6]));
+/// let again = <(Tensor, Tensor)>::rebuild(&pair.tensors());
+/// assert_eq!(again.1.shape(), pair.1.shape());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a structure of tensors that a layer could take or give",
+    note = "a `Tensor`, a tuple of 2 to 4, a `Vec<Tensor>` and a `[Tensor; N]` are"
+)]
+pub trait Tree {
+    /// The tensors in order.
+    fn tensors(&self) -> Vec<Tensor>;
+
+    /// The same structure with other tensors, as many as [`tensors`](Tree::tensors) gave.
+    fn rebuild(tensors: &[Tensor]) -> Self;
+}
+
+impl Tree for Tensor {
+    fn tensors(&self) -> Vec<Tensor> {
+        vec![self.clone()]
+    }
+
+    fn rebuild(tensors: &[Tensor]) -> Tensor {
+        tensors[0].clone()
+    }
+}
+
+impl Tree for Vec<Tensor> {
+    fn tensors(&self) -> Vec<Tensor> {
+        self.clone()
+    }
+
+    fn rebuild(tensors: &[Tensor]) -> Vec<Tensor> {
+        tensors.to_vec()
+    }
+}
+
+impl<const N: usize> Tree for [Tensor; N] {
+    fn tensors(&self) -> Vec<Tensor> {
+        self.to_vec()
+    }
+
+    fn rebuild(tensors: &[Tensor]) -> [Tensor; N] {
+        std::array::from_fn(|i| tensors[i].clone())
+    }
+}
+
+macro_rules! tuples {
+    ($(($($tensor:ident $index:tt),*))*) => { $(
+        impl Tree for ($($tensor,)*) {
+            fn tensors(&self) -> Vec<Tensor> {
+                vec![$(self.$index.clone()),*]
+            }
+
+            fn rebuild(tensors: &[Tensor]) -> Self {
+                ($(tensors[$index].clone(),)*)
+            }
+        }
+    )* };
+}
+
+tuples! {
+    (Tensor 0, Tensor 1)
+    (Tensor 0, Tensor 1, Tensor 2)
+    (Tensor 0, Tensor 1, Tensor 2, Tensor 3)
+}
+
+/// How layers are used: `layer.apply(&x)`.
+pub trait Apply<In: Tree>: Layer<In>
+where
+    Self::Out: Tree,
+{
+    /// The outputs for the inputs `x`. Errors and graphs show the layer under the name that it was given, or else
+    /// under its type's: `dense`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::Tensor;
+    /// use carnyx_nn::{Apply, Dense};
+    /// let x = Tensor::input("x", [784]);
+    /// assert_eq!(Dense::new(10).apply(&x).shape().to_string(), "[batch, 10]");
+    ///
+    /// let wrong = Dense::new(0).apply(&x).check().unwrap_err();
+    /// assert_eq!(wrong.layers(), ["dense"]);
+    /// ```
+    #[track_caller]
+    fn apply(&self, x: &In) -> Self::Out {
+        let name = self.name().map_or_else(|| snake_case(self.kind()), str::to_owned);
+        apply_at(self, &name.into(), Location::caller().into(), x)
+    }
+
+    /// The same under a name given here.
+    #[track_caller]
+    fn apply_named(&self, name: &str, x: &In) -> Self::Out {
+        apply_at(self, &name.into(), Location::caller().into(), x)
+    }
+}
+
+impl<In: Tree, L: Layer<In> + ?Sized> Apply<In> for L where L::Out: Tree {}
+
+/// What is around every `call`: the scope in graphs, and in errors the layer's name and the user's `site` instead
+/// of a place in this crate.
+pub(crate) fn apply_at<In: Tree, L: Layer<In> + ?Sized>(
+    layer: &L,
+    name: &Arc<str>,
+    site: Site,
+    x: &In,
+) -> L::Out
+where
+    L::Out: Tree,
+{
+    let inputs = x.tensors();
+    if inputs.iter().any(Tensor::is_invalid) {
+        // The cause lies before this layer: its name has nothing to do with it.
+        return layer.call(x);
+    }
+    let inside: Vec<Tensor> = inputs.iter().map(|input| input.entering(name)).collect();
+    let leave = |output: Tensor| match output.check() {
+        Err(error) if error.site().is_none_or(is_ours) => {
+            Tensor::invalid(error.at(site.clone())).leaving(name)
+        }
+        _ => output.leaving(name),
+    };
+    let outputs: Vec<Tensor> = layer.call(&In::rebuild(&inside)).tensors().into_iter().map(leave).collect();
+    L::Out::rebuild(&outputs)
+}
+
+/// Whether `site` lies in a layer of this crate, where the user can change nothing.
+fn is_ours(site: &Site) -> bool {
+    let layers = file!().trim_end_matches("layer.rs");
+    site.file.strip_prefix(layers).is_some_and(|file| !file.ends_with("tests.rs"))
+}
+
+/// `BatchNorm` is `batch_norm`; no name at all is `layer`.
+pub(crate) fn snake_case(kind: &str) -> String {
+    let mut name = String::new();
+    for (i, c) in kind.chars().enumerate() {
+        if c.is_uppercase() && i > 0 {
+            name.push('_');
+        }
+        name.extend(c.to_lowercase());
+    }
+    if name.is_empty() { "layer".to_owned() } else { name }
+}

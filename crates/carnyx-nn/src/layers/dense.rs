@@ -1,0 +1,170 @@
+//! The fully connected layer.
+
+use crate::{Activation, GlorotUniform, Layer, LayerRef, Module, Zeros};
+use carnyx_graph::{Error, Initializer, Tensor, Variable};
+use std::sync::Arc;
+
+/// Every output is a weighted sum of every input: `activation(x · kernel + bias)`.
+///
+/// As in Keras, the kernel starts [`GlorotUniform`], the bias at zero, and there is no activation unless one is
+/// given. The layer learns the number of inputs from the first tensor that it is applied to.
+///
+/// # Shape
+/// `[batch, …, inputs]` to `[batch, …, units]`; `kernel` is `[inputs, units]`, `bias` is `[units]`.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Tensor;
+/// use carnyx_nn::{Apply, Dense, HeNormal, Relu};
+/// let hidden = Dense::new(300).activation(Relu).kernel_initializer(HeNormal);
+/// let y = hidden.apply(&Tensor::input("pixels", [784]));
+/// assert_eq!(y.shape().to_string(), "[batch, 300]");
+/// assert_eq!(hidden.kernel().shape(), Some(vec![784, 300]));
+/// ```
+#[derive(Module, Clone)]
+pub struct Dense {
+    units: usize,
+    kernel: Variable,
+    bias: Option<Variable>,
+    activation: LayerRef,
+}
+
+impl Dense {
+    /// A layer with `units` outputs.
+    pub fn new(units: usize) -> Dense {
+        Dense {
+            units,
+            kernel: Variable::new(GlorotUniform),
+            bias: Some(Variable::new(Zeros)),
+            activation: Arc::new(Activation::Linear),
+        }
+    }
+
+    /// What is applied to the sums: an [`Activation`], or any other layer from a tensor to a tensor.
+    pub fn activation(mut self, activation: impl Layer<Out = Tensor> + 'static) -> Dense {
+        self.activation = Arc::new(activation);
+        self
+    }
+
+    /// Without a bias.
+    pub fn without_bias(mut self) -> Dense {
+        self.bias = None;
+        self
+    }
+
+    /// How the kernel starts.
+    pub fn kernel_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
+        self.kernel = Variable::new(initializer);
+        self
+    }
+
+    /// How the bias starts.
+    pub fn bias_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
+        self.bias = Some(Variable::new(initializer));
+        self
+    }
+
+    /// The number of outputs.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// The weights, `[inputs, units]`.
+    pub fn kernel(&self) -> &Variable {
+        &self.kernel
+    }
+
+    /// The bias, `[units]`, if there is one.
+    pub fn bias(&self) -> Option<&Variable> {
+        self.bias.as_ref()
+    }
+
+    /// Why this layer cannot work on `x`.
+    fn objection(&self, x: &Tensor) -> Option<Error> {
+        let facts = x.facts().ok()?;
+        if self.units == 0 {
+            return Some(
+                Error::new("units", "a `Dense` layer with 0 units has no output")
+                    .label("it needs at least 1 unit"),
+            );
+        }
+        if !facts.dtype.is_float() {
+            return Some(
+                Error::new("dtype", format!("a `Dense` layer cannot work on {} elements", facts.dtype))
+                    .label("it multiplies by weights, which are floats")
+                    .help("put `Rescaling::new(1.0 / 255.0)` before it, or convert with `.cast(DType::F32)`"),
+            );
+        }
+        if facts.shape.len() < 2 {
+            return Some(
+                Error::new("shape", format!("a `Dense` layer needs at least two axes, not {}", facts.shape))
+                    .label("the first axis is the batch, the last one the features")
+                    .help("give the data a last axis, for example with `.expand(-1)` or `.reshape([samples, 1])`"),
+            );
+        }
+        (x.dim(-1) == 0).then(|| {
+            Error::new("shape", format!("a `Dense` layer cannot work on {}", facts.shape))
+                .label("the size of the last axis must be known, and more than 0")
+        })
+    }
+}
+
+impl Layer for Dense {
+    type Out = Tensor;
+
+    fn call(&self, x: &Tensor) -> Tensor {
+        if let Some(error) = self.objection(x) {
+            return Tensor::invalid(error);
+        }
+        let kernel = self.kernel.shaped([x.dim(-1), self.units]);
+        let sums = x.matmul(kernel);
+        match &self.bias {
+            Some(bias) => self.activation.call(&(sums + bias.shaped([self.units]))),
+            None => self.activation.call(&sums),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Apply, Ones, Relu, Variables};
+    use carnyx_graph::{Array, DType};
+
+    fn error(units: usize, x: &Tensor) -> Error {
+        Dense::new(units).apply(x).check().unwrap_err()
+    }
+
+    #[test]
+    fn the_last_axis_becomes_the_units() {
+        let x = Tensor::from(&Array::full([2, 5, 3], 1f32));
+        let dense = Dense::new(4).activation(Relu);
+        assert_eq!(dense.apply(&x).shape().to_string(), "[2, 5, 4]");
+        assert_eq!(dense.num_parameters(), 16);
+        assert_eq!(Dense::new(4).without_bias().variables().len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_is_said_in_words() {
+        let pixels = Tensor::from(&Array::full([2, 784], 0u8));
+        assert_eq!(error(10, &pixels).title(), "a `Dense` layer cannot work on u8 elements");
+        assert!(error(10, &pixels).advice().unwrap().contains("Rescaling"));
+        assert_eq!(error(0, &Tensor::input("x", [3])).code(), "units");
+        assert_eq!(error(1, &Tensor::input("x", [])).code(), "shape");
+        assert_eq!(error(1, &pixels.cast(DType::F32).slice(-1, 0..0)).code(), "shape");
+    }
+
+    #[test]
+    fn a_second_input_must_have_as_many_features() {
+        let dense = Dense::new(2).kernel_initializer(Ones);
+        assert!(dense.apply(&Tensor::input("x", [3])).check().is_ok());
+        assert_eq!(dense.clone().apply(&Tensor::input("x", [4])).check().unwrap_err().code(), "shape");
+    }
+
+    #[test]
+    fn what_comes_after_an_error_is_not_blamed() {
+        let broken = Dense::new(0).apply_named("first", &Tensor::input("x", [3]));
+        let later = Dense::new(3).apply_named("second", &broken);
+        assert_eq!(later.check().unwrap_err().layers(), ["first"]);
+    }
+}

@@ -1,0 +1,48 @@
+//! The words of deep learning: layers, activations, initializers, losses, metrics, optimizers and models.
+//!
+//! Everything here is a function from tensors to tensors that `carnyx-graph` describes and an executor runs. A layer
+//! is its fields and one method, [`Layer::call`]; `#[derive(Module)]` finds the variables in the fields. Users
+//! depend on the crate `carnyx`, which re-exports all of this at its root.
+#![forbid(unsafe_code)]
+
+// `#[derive(Module)]` writes `::carnyx::Module`, here as in the users' crates.
+extern crate self as carnyx;
+
+mod activations;
+pub mod callbacks;
+mod data;
+mod engine;
+mod fit;
+mod history;
+mod initializers;
+mod layer;
+mod layers;
+pub mod losses;
+pub mod metrics;
+mod models;
+mod module;
+pub mod optimizers;
+mod progress;
+
+pub use activations::Activation::{self, *};
+pub use callbacks::{Callback, Run};
+pub use carnyx_derive::Module;
+pub use data::{Columns, Data};
+pub use engine::{Eval, Updates, initialize};
+pub use fit::Fit;
+pub use history::{History, Logs};
+pub use initializers::*;
+pub use layer::{Apply, Layer, LayerRef, Tree};
+pub use layers::*;
+pub use losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError, Objective,
+    SparseCategoricalCrossentropy,
+};
+pub use metrics::{
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
+    SparseTopKAccuracy, TopKAccuracy,
+};
+pub use models::{Compile, LayerRow, Model, Summary};
+pub use module::{Found, Module, Named, Noise, Variables, Visitor};
+pub use optimizers::{Adam, Optimizer, Rule, Sgd};
+pub use progress::Verbosity;

@@ -1,0 +1,308 @@
+//! Losses: what training makes small.
+//!
+//! A [`Loss`] is a function of targets and predictions, traced into the training program like any layer. An
+//! [`Objective`] is what a model is compiled with: losses on outputs, with weights. Invariant: a loss never
+//! broadcasts targets against predictions; only a last axis of size 1 may be missing on one side.
+
+mod crossentropy;
+mod regression;
+
+pub(crate) use crossentropy::class_numbers;
+pub use crossentropy::{
+    BinaryCrossentropy, CategoricalCrossentropy, FromLogits, SparseCategoricalCrossentropy,
+};
+pub use regression::{MeanAbsoluteError, MeanSquaredError};
+
+use carnyx_graph::op::Op;
+use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};
+use std::fmt;
+use std::sync::Arc;
+
+/// A function of targets and predictions that training makes small.
+///
+/// # Example
+/// A loss of one's own, and its use in [`compile`](crate::Compile::compile) or in a loop of one's own:
+/// ```
+/// use carnyx_graph::{Array, Tensor};
+/// use carnyx_nn::losses::{Loss, fit_to};
+///
+/// /// `ln cosh(y - p)`, by its values in each place.
+/// struct LogCosh;
+/// impl Loss for LogCosh {
+///     fn name(&self) -> String {
+///         "log_cosh".into()
+///     }
+///     fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+///         let error = prediction - fit_to(target, prediction);
+///         (&error + (&error * -2.0).softplus() - 2f64.ln()).mean_along(-1)
+///     }
+/// }
+/// let (y, p) = (Tensor::from(&Array::from([[0f32], [1.0]])), Tensor::from(&Array::from([[0.5f32], [1.0]])));
+/// assert_eq!(LogCosh.per_sample(&y, &p).shape().to_string(), "[2]");
+/// assert_eq!(LogCosh.of(&y, &p).shape().to_string(), "[]");
+/// ```
+pub trait Loss: Send + Sync + 'static {
+    /// The name in logs: the type's name in snake case.
+    fn name(&self) -> String;
+
+    /// The loss of each sample: the last axis of the predictions vanishes.
+    #[track_caller]
+    fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor;
+
+    /// The mean over all samples of the batch: one number.
+    #[track_caller]
+    fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        self.per_sample(target, prediction).mean()
+    }
+
+    /// Whether this loss can make sense of the values of `targets`, given the shape of the predictions. Called once
+    /// before training.
+    ///
+    /// # Errors
+    /// `data`, with the first value that makes no sense and its row.
+    fn check(&self, targets: &Array, prediction: &Shape) -> Result {
+        let _ = (targets, prediction);
+        Ok(())
+    }
+
+    /// This loss, on the output of that name.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError, Objective};
+    /// let objective = Objective::from([
+    ///     MeanSquaredError.on("main").weight(0.9),
+    ///     MeanSquaredError.on("aux").weight(0.1),
+    /// ]);
+    /// assert_eq!(objective.terms()[1].weight(), 0.1);
+    /// ```
+    fn on(self, output: &str) -> Objective
+    where
+        Self: Sized,
+    {
+        let mut objective = Objective::from(self);
+        objective.0[0].output = Some(output.into());
+        objective
+    }
+
+    /// This loss times `weight`.
+    fn weight(self, weight: f64) -> Objective
+    where
+        Self: Sized,
+    {
+        Objective::from(self).weight(weight)
+    }
+}
+
+/// A loss from a function of targets and predictions that gives one value for each sample.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::losses::{fit_to, from_fn};
+/// let quantile = from_fn("quantile", |y, p| {
+///     let error = fit_to(y, p) - p;
+///     (&error * 0.9).maximum(&error * -0.1).mean_along(-1)
+/// });
+/// ```
+pub fn from_fn(
+    name: &str,
+    per_sample: impl Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static,
+) -> impl Loss {
+    struct FromFn<F>(String, F);
+    impl<F: Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static> Loss for FromFn<F> {
+        fn name(&self) -> String {
+            self.0.clone()
+        }
+        fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+            (self.1)(target, prediction)
+        }
+    }
+    FromFn(name.to_owned(), per_sample)
+}
+
+/// One loss of an [`Objective`], on one output.
+#[derive(Clone)]
+pub struct Term {
+    output: Option<Arc<str>>,
+    loss: Arc<dyn Loss>,
+    weight: f64,
+}
+
+impl Term {
+    /// The output that it is for; `None` where it was not named.
+    pub fn output(&self) -> Option<&str> {
+        self.output.as_deref()
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.loss
+    }
+
+    /// The factor of the loss in the sum.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+}
+
+impl fmt::Debug for Term {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} · {}", self.weight, self.loss.name())?;
+        self.output.as_ref().map_or(Ok(()), |output| write!(f, " on `{output}`"))
+    }
+}
+
+/// What training makes small: the sum of losses on outputs, with weights.
+///
+/// A loss alone stands for itself on every output; several without names belong to the outputs in order.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::losses::{Loss, MeanAbsoluteError, MeanSquaredError, Objective};
+/// let one = Objective::from(MeanSquaredError);
+/// let two = Objective::from([MeanSquaredError.on("price"), MeanAbsoluteError.on("area").weight(0.2)]);
+/// assert_eq!((one.terms().len(), two.terms().len()), (1, 2));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Objective(Vec<Term>);
+
+impl Objective {
+    /// The losses, in the order they were given.
+    pub fn terms(&self) -> &[Term] {
+        &self.0
+    }
+
+    /// All losses times `weight`.
+    pub fn weight(mut self, weight: f64) -> Objective {
+        self.0.iter_mut().for_each(|term| term.weight *= weight);
+        self
+    }
+
+    /// The terms with the index of the output of each.
+    ///
+    /// # Errors
+    /// `loss`, if an output does not exist or if it is not clear which output a loss is for.
+    pub(crate) fn resolve(&self, outputs: &[Arc<str>]) -> Result<Vec<(usize, &Term)>> {
+        if let ([term], true) = (&self.0[..], self.0.iter().all(|t| t.output.is_none())) {
+            return Ok((0..outputs.len()).map(|output| (output, term)).collect());
+        }
+        let named = self.0.iter().filter(|term| term.output.is_some()).count();
+        if named == 0 && self.0.len() == outputs.len() {
+            return Ok(self.0.iter().enumerate().collect());
+        }
+        if named < self.0.len() {
+            return Err(Error::new("loss", format!("{} losses for {} outputs", self.0.len(), outputs.len()))
+                .help("say which output each loss is for: `MeanSquaredError.on(\"main\")`"));
+        }
+        let place = |term: &Term| {
+            let name = term.output().unwrap_or_default();
+            outputs.iter().position(|output| **output == *name).ok_or_else(|| {
+                Error::new(
+                    "loss",
+                    format!("a loss is for the output `{name}`, which the model does not have"),
+                )
+                .help(format!("its outputs are {}", list(outputs)))
+            })
+        };
+        self.0.iter().map(|term| Ok((place(term)?, term))).collect()
+    }
+}
+
+/// Names for a sentence: "`main`, `aux`".
+pub(crate) fn list(names: &[Arc<str>]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl<L: Loss> From<L> for Objective {
+    fn from(loss: L) -> Objective {
+        Objective(vec![Term { output: None, loss: Arc::new(loss), weight: 1.0 }])
+    }
+}
+
+impl<const N: usize> From<[Objective; N]> for Objective {
+    fn from(objectives: [Objective; N]) -> Objective {
+        Objective::from(objectives.to_vec())
+    }
+}
+
+impl From<Vec<Objective>> for Objective {
+    fn from(objectives: Vec<Objective>) -> Objective {
+        Objective(objectives.into_iter().flat_map(|objective| objective.0).collect())
+    }
+}
+
+/// The targets in the shape and the type of the predictions, as losses that compare element by element need them.
+/// They have that shape already, up to a last axis of size 1; otherwise the result is invalid with the error
+/// `loss-shape`.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Tensor};
+/// use carnyx_nn::losses::fit_to;
+/// let (y, p) = (Tensor::from(&Array::full([32], 1u8)), Tensor::from(&Array::full([32, 1], 0f32)));
+/// assert_eq!(fit_to(&y, &p).shape(), p.shape());
+/// assert_eq!(fit_to(&y, &Tensor::from(&Array::full([32, 5], 0f32))).check().unwrap_err().code(), "loss-shape");
+/// ```
+#[track_caller]
+pub fn fit_to(target: &Tensor, prediction: &Tensor) -> Tensor {
+    if target.is_invalid() {
+        return target.clone();
+    }
+    if prediction.is_invalid() {
+        return prediction.clone();
+    }
+    let (from, to) = (target.shape(), prediction.shape());
+    if from != to && !(is_column_of(&from, &to) || is_column_of(&to, &from)) {
+        return Tensor::invalid(
+            mismatch(&from, &to).label("a loss compares them element by element and never broadcasts").help(
+                "give the last layer as many units as the targets have columns, or reshape the targets",
+            ),
+        );
+    }
+    target.reshape(to).cast(prediction.dtype())
+}
+
+fn mismatch(target: &Shape, prediction: &Shape) -> Error {
+    Error::new("loss-shape", format!("the targets have shape {target}, the predictions {prediction}"))
+}
+
+/// Whether `long` is `short` with a last axis of size 1.
+fn is_column_of(short: &Shape, long: &Shape) -> bool {
+    long.split_last().is_some_and(|(last, rest)| *last == Dim::Fixed(1) && *rest == **short)
+}
+
+/// The operand of the operation that computes `tensor`, if that operation (behind the borders of layers) is one that
+/// `is_wanted`. Nodes on which effects hang are not passed: they have to be computed.
+fn operand_behind(tensor: &Tensor, is_wanted: impl Fn(&Op) -> bool) -> Option<Tensor> {
+    let mut tensor = tensor;
+    loop {
+        match tensor.op() {
+            op if is_wanted(op) && !tensor.is_invalid() => return tensor.sources().first().cloned(),
+            Op::InMode | Op::Scope(_) if tensor.effects().is_empty() => tensor = tensor.sources().first()?,
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<Arc<str>> {
+        names.iter().map(|&name| name.into()).collect()
+    }
+
+    #[test]
+    fn an_objective_finds_its_outputs() {
+        let outputs = names(&["main", "aux"]);
+        let places = |objective: Objective| {
+            objective.resolve(&outputs).map(|terms| terms.iter().map(|(i, _)| *i).collect::<Vec<_>>())
+        };
+        assert_eq!(places(MeanSquaredError.into()).unwrap(), [0, 1]);
+        assert_eq!(places([MeanSquaredError.into(), MeanAbsoluteError.into()].into()).unwrap(), [0, 1]);
+        assert_eq!(places([MeanSquaredError.on("aux")].into()).unwrap(), [1]);
+        let error = places([MeanSquaredError.on("side")].into()).unwrap_err();
+        assert_eq!(error.advice(), Some("its outputs are `main`, `aux`"));
+        assert!(places([MeanSquaredError.on("main"), MeanSquaredError.into()].into()).is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! The share of predictions that are right.
+
+use super::{Metric, Tally};
+use crate::losses::{class_numbers, fit_to};
+use carnyx_graph::{DType, Dim, Tensor};
+
+/// The share of right predictions, whatever kind they are: one unit is a probability to be rounded
+/// ([`BinaryAccuracy`]), class numbers against rows of probabilities are compared with the greatest
+/// ([`SparseCategoricalAccuracy`]), and so are one-hot rows ([`CategoricalAccuracy`]).
+///
+/// # Shape
+/// Any that one of the three takes.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::{Accuracy, Metric};
+/// assert_eq!(Accuracy.name(), "accuracy");
+/// ```
+///
+/// Reference: [`keras.metrics.Accuracy`](https://keras.io/api/metrics/accuracy_metrics/) and the string `"accuracy"`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accuracy;
+
+impl Metric for Accuracy {
+    fn name(&self) -> String {
+        "accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let (y, p) = (target.shape(), prediction.shape());
+        let is_binary = p.len() < 2 || p.last() == Some(&Dim::Fixed(1));
+        let is_sparse = y.len() < p.len() || y.last() == Some(&Dim::Fixed(1));
+        match (is_binary, is_sparse) {
+            (true, _) => BinaryAccuracy::default().update(tally, target, prediction),
+            (false, true) => SparseCategoricalAccuracy.update(tally, target, prediction),
+            (false, false) => CategoricalAccuracy.update(tally, target, prediction),
+        }
+    }
+}
+
+/// How often `p > threshold` is what the target (0 or 1) says.
+///
+/// # Shape
+/// Predictions `[batch, units]` and targets of the same shape; targets `[batch]` fit predictions `[batch, 1]`.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::BinaryAccuracy;
+/// let strict = BinaryAccuracy::threshold(0.9);
+/// let logits = BinaryAccuracy::threshold(0.0); // for models without `sigmoid`
+/// ```
+///
+/// Reference: [`keras.metrics.BinaryAccuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug)]
+pub struct BinaryAccuracy {
+    threshold: f64,
+}
+
+impl BinaryAccuracy {
+    /// Predictions above `threshold` mean 1.
+    pub fn threshold(threshold: f64) -> BinaryAccuracy {
+        BinaryAccuracy { threshold }
+    }
+}
+
+/// A threshold of 0.5.
+impl Default for BinaryAccuracy {
+    fn default() -> BinaryAccuracy {
+        BinaryAccuracy::threshold(0.5)
+    }
+}
+
+impl Metric for BinaryAccuracy {
+    fn name(&self) -> String {
+        "binary_accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let said = prediction.greater(self.threshold).cast(prediction.dtype());
+        add_hits(tally, &said.equal(fit_to(target, prediction)));
+    }
+}
+
+/// How often the greatest probability stands where the one-hot target has its 1.
+///
+/// # Shape
+/// Predictions and targets `[batch, classes]`.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::{CategoricalAccuracy, Metric};
+/// assert_eq!(CategoricalAccuracy.name(), "categorical_accuracy");
+/// ```
+///
+/// Reference: [`keras.metrics.CategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CategoricalAccuracy;
+
+impl Metric for CategoricalAccuracy {
+    fn name(&self) -> String {
+        "categorical_accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let right = fit_to(target, prediction).arg_max(-1);
+        add_hits(tally, &prediction.arg_max(-1).equal(right));
+    }
+}
+
+/// How often the greatest probability is that of the right class, given by its number.
+///
+/// # Shape
+/// Predictions `[batch, classes]`, targets `[batch]` or `[batch, 1]` of any integer type.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::{Metric, SparseCategoricalAccuracy};
+/// assert_eq!(SparseCategoricalAccuracy.name(), "sparse_categorical_accuracy");
+/// ```
+///
+/// Reference: [`keras.metrics.SparseCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SparseCategoricalAccuracy;
+
+impl Metric for SparseCategoricalAccuracy {
+    fn name(&self) -> String {
+        "sparse_categorical_accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let right = class_numbers(target, prediction).cast(DType::I64);
+        add_hits(tally, &prediction.arg_max(-1).equal(right));
+    }
+}
+
+/// How often the right class is among the `k` most probable ones; targets are one-hot rows.
+///
+/// # Shape
+/// Predictions and targets `[batch, classes]`.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::{Metric, TopKAccuracy};
+/// assert_eq!(TopKAccuracy::new(5).name(), "top_k_categorical_accuracy");
+/// ```
+///
+/// Reference: [`keras.metrics.TopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug)]
+pub struct TopKAccuracy {
+    k: usize,
+}
+
+impl TopKAccuracy {
+    /// Right among the first `k`.
+    pub fn new(k: usize) -> TopKAccuracy {
+        TopKAccuracy { k }
+    }
+}
+
+impl Metric for TopKAccuracy {
+    fn name(&self) -> String {
+        "top_k_categorical_accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let right = fit_to(target, prediction).arg_max(-1);
+        add_hits(tally, &is_among_first(self.k, &right, prediction));
+    }
+}
+
+/// How often the right class, given by its number, is among the `k` most probable ones.
+///
+/// # Shape
+/// Predictions `[batch, classes]`, targets `[batch]` or `[batch, 1]` of any integer type.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::metrics::{Metric, SparseTopKAccuracy};
+/// assert_eq!(SparseTopKAccuracy::new(5).name(), "sparse_top_k_categorical_accuracy");
+/// ```
+///
+/// Reference: [`keras.metrics.SparseTopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug)]
+pub struct SparseTopKAccuracy {
+    k: usize,
+}
+
+impl SparseTopKAccuracy {
+    /// Right among the first `k`.
+    pub fn new(k: usize) -> SparseTopKAccuracy {
+        SparseTopKAccuracy { k }
+    }
+}
+
+impl Metric for SparseTopKAccuracy {
+    fn name(&self) -> String {
+        "sparse_top_k_categorical_accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        let right = class_numbers(target, prediction);
+        add_hits(tally, &is_among_first(self.k, &right, prediction));
+    }
+}
+
+/// Whether fewer than `k` classes have a greater value than the class `right`: equal values count in its favour.
+fn is_among_first(k: usize, right: &Tensor, prediction: &Tensor) -> Tensor {
+    let value = prediction.pick(right).expand(-1);
+    prediction.greater(value).cast(DType::I32).sum_along(-1).less(k as i32)
+}
+
+fn add_hits(tally: &mut Tally, hits: &Tensor) {
+    tally.add_mean(&hits.cast(DType::F32));
+}

@@ -1,0 +1,245 @@
+//! A layer with an optimizer, an objective and metrics: ready to fit.
+
+use super::network::Network;
+use super::summary::Summary;
+use super::trace::{Core, Prepared};
+use crate::data::{Columns, Data, Role};
+use crate::fit::{self, EVALUATION_BATCH, Fit};
+use crate::history::{History, Logs};
+use crate::losses::Objective;
+use crate::metrics::Metric;
+use crate::optimizers::Optimizer;
+use crate::{Layer, Tree};
+use carnyx_graph::array::Storage;
+use carnyx_graph::{Array, Bindings, Error, Executor, Feed, Mode, Result, Tensor};
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Makes a [`Model`] of any layer.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::losses::SparseCategoricalCrossentropy;
+/// use carnyx_nn::metrics::Accuracy;
+/// use carnyx_nn::optimizers::Sgd;
+/// use carnyx_nn::{Compile, Dense, Sequential, Softmax};
+/// let model = Sequential::new()
+///     .then(Dense::new(10).activation(Softmax))
+///     .compile(Sgd::new(0.01), SparseCategoricalCrossentropy)
+///     .metric(Accuracy);
+/// ```
+pub trait Compile<In: Tree>: Layer<In> + Sized + 'static
+where
+    Self::Out: Tree,
+{
+    /// This layer as a model that `optimizer` trains to make `objective` small. Its variables get the paths of
+    /// their places.
+    fn compile(self, optimizer: impl Into<Optimizer>, objective: impl Into<Objective>) -> Model<Self> {
+        let layer = Arc::new(self);
+        let network = Network::new(layer.clone());
+        Model { layer, optimizer: optimizer.into(), core: Core::new(network, objective.into()) }
+    }
+}
+
+impl<In: Tree, L: Layer<In> + 'static> Compile<In> for L where L::Out: Tree {}
+
+/// A layer with an optimizer, an objective and metrics: ready to fit, to evaluate and to predict.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::losses::MeanSquaredError;
+/// use carnyx_nn::optimizers::Sgd;
+/// use carnyx_nn::{Compile, Dense, Fit, Sequential, Verbosity};
+/// let x = Array::from_fn([64, 1], |i| i as f32 / 64.0);
+/// let y = Array::from_fn([64, 1], |i| 3.0 * i as f32 / 64.0 - 1.0);
+///
+/// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.5), MeanSquaredError);
+/// let history = model.fit((&x, &y), Fit::epochs(50).verbose(Verbosity::Silent))?;
+/// assert!(history.last("loss").unwrap() < 1e-3);
+/// let line = model.predict(&Array::from([[0f32], [1.0]]))?;
+/// assert!((line.element(0) + 1.0).abs() < 0.1 && (line.element(1) - 2.0).abs() < 0.1);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+pub struct Model<L> {
+    layer: Arc<L>,
+    /// The optimizer. Its learning rate may be changed at any time; another optimizer may take its place.
+    pub optimizer: Optimizer,
+    core: Core,
+}
+
+impl<L> Model<L> {
+    /// One more number in the logs. A model with several outputs gives it for each of them.
+    pub fn metric(mut self, metric: impl Metric) -> Model<L> {
+        self.core.add_metric(Arc::new(metric), None);
+        self
+    }
+
+    /// One more number in the logs, for the output of that name only.
+    pub fn metric_on(mut self, output: &str, metric: impl Metric) -> Model<L> {
+        self.core.add_metric(Arc::new(metric), Some(output.into()));
+        self
+    }
+
+    /// Names for the outputs, in order; without them they are `output_0`, `output_1`, ….
+    pub fn outputs<const N: usize>(mut self, names: [&str; N]) -> Model<L> {
+        self.core.network.name_outputs(names.map(Into::into).to_vec());
+        self.core.forget();
+        self
+    }
+
+    /// The seed of initial weights, of the order of samples and of random layers. Without it, it is 0: a program
+    /// that is run twice gives the same numbers twice.
+    pub fn seed(mut self, seed: u64) -> Model<L> {
+        self.core.seed = seed;
+        self
+    }
+
+    /// Traces every step: for layers whose `call` takes decisions of its own.
+    pub fn dynamic(mut self) -> Model<L> {
+        self.core.dynamic = true;
+        self.core.forget();
+        self
+    }
+
+    /// Runs on another executor than the process's shared one: another number of threads, another device.
+    pub fn on_executor(mut self, executor: Arc<dyn Executor>) -> Model<L> {
+        self.core.run_on(executor);
+        self
+    }
+
+    /// The layer. Its variables are the model's.
+    pub fn layer(&self) -> &L {
+        &self.layer
+    }
+
+    /// The number of epochs over all fits.
+    pub fn epochs_trained(&self) -> usize {
+        self.core.epochs_trained
+    }
+
+    /// Learns from `data`. Fitting again continues: with the same state of the optimizer, and epochs counted on.
+    ///
+    /// # Errors
+    /// `data`, `loss-shape`, `shape` and others, before the first step, if model and data do not fit each other;
+    /// `non-finite`, if the loss is no longer a finite number.
+    #[track_caller]
+    pub fn fit(&mut self, data: impl Into<Data>, fit: Fit<'_>) -> Result<History> {
+        fit::fit(&mut self.core, &mut self.optimizer, &data.into(), fit, Location::caller())
+    }
+
+    /// Loss and metrics on `data`, of which nothing is learned.
+    ///
+    /// # Errors
+    /// As for [`fit`](Model::fit).
+    #[track_caller]
+    pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
+        fit::evaluate_all(&mut self.core, &data.into(), Location::caller())
+    }
+
+    /// What the model says of each row of `x`. Several threads may predict with one model.
+    ///
+    /// # Errors
+    /// `data`, if the inputs do not fit the model; `output`, if the model has several outputs.
+    #[track_caller]
+    pub fn predict(&self, x: impl Columns) -> Result<Array> {
+        let site = Location::caller();
+        let mut outputs = predict(&self.core, &Data::inputs_only(x), site)?;
+        match outputs.pop() {
+            Some(output) if outputs.is_empty() => Ok(output),
+            _ => Err(Error::new("output", format!("the model has {} outputs", outputs.len() + 1))
+                .label("this gives one")
+                .help("`.predict_all(..)` gives them all")
+                .at(site)),
+        }
+    }
+
+    /// All outputs for each row of the inputs.
+    ///
+    /// # Errors
+    /// `data`, if the inputs do not fit the model.
+    #[track_caller]
+    pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
+        predict(&self.core, &Data::inputs_only(x), Location::caller())
+    }
+
+    /// A table of the layers, their outputs and parameters. Sizes are known once the model has seen data, or if it
+    /// begins with an [`Input`](crate::Input).
+    pub fn summary(&self) -> Summary
+    where
+        L: crate::Module,
+    {
+        let blueprint = self.core.network.drawing.clone().or_else(|| self.core.seen_inputs());
+        let blueprint =
+            blueprint.map(|inputs| inputs.iter().map(|x| x.in_mode(Mode::Inference)).collect::<Vec<_>>());
+        let outputs = blueprint.and_then(|inputs| self.core.network.outputs(&inputs).ok());
+        Summary::of(&*self.layer, outputs.as_deref())
+    }
+}
+
+fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result<Vec<Array>> {
+    data.check(Role::Use).map_err(|error| error.at(site))?;
+    let samples = data.num_samples();
+    let order: Vec<u32> = (0..samples as u32).collect();
+    let mut feeds: Vec<Feed> = Vec::new();
+    let mut results: Vec<Array> = Vec::new();
+    let mut current: Option<Prepared> = None;
+    for (batch, rows) in order.chunks(EVALUATION_BATCH).enumerate() {
+        if current.as_ref().is_none_or(|program| program.key.rows != rows.len() || core.dynamic) {
+            core.keep_if_any(current.take());
+            current = Some(core.prediction_program(rows.len(), data.inputs())?);
+        }
+        let Some(program) = &mut current else { continue };
+        feeds.clear();
+        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(&data.inputs()[i], rows)));
+        let (captured, variables) = (&program.graph.captured, &program.graph.variables);
+        let bindings = Bindings { inputs: &feeds, captured, variables, seed: core.seed, step: batch as u64 };
+        program.session.run(&bindings)?;
+        for i in 0..program.graph.outputs.len() {
+            let part = program.session.output(i);
+            if part.shape().first() != Some(&rows.len()) {
+                let title = format!("output {i} has shape {:?} for {} samples", part.shape(), rows.len());
+                return Err(Error::new("output", title)
+                    .label("predictions have one row for each sample")
+                    .at(site));
+            }
+            if batch == 0 {
+                let mut shape = part.shape().to_vec();
+                shape[0] = samples;
+                results.push(Array::zeros(shape, part.dtype()));
+            }
+            write_rows(&mut results[i], batch * EVALUATION_BATCH * part.row_len(), &part);
+        }
+    }
+    core.keep_if_any(current);
+    Ok(results)
+}
+
+/// Writes the elements of `part` into `whole`, from element `at` on.
+fn write_rows(whole: &mut Array, at: usize, part: &Array) {
+    macro_rules! write {
+        ($($variant:ident)*) => {
+            match (whole.storage_mut(), part.storage()) {
+                $((Storage::$variant(to), Storage::$variant(from)) => {
+                    Arc::make_mut(to)[at..at + from.len()].copy_from_slice(from);
+                })*
+                _ => unreachable!("the whole has the type of its first part"),
+            }
+        };
+    }
+    write!(F32 F64 I32 I64 U8 Bool);
+}
+
+impl Core {
+    /// Inputs like those of the program used last, with an unknown number of rows.
+    fn seen_inputs(&self) -> Option<Vec<Tensor>> {
+        self.last_input_rows().map(|rows| {
+            let input = |(row, dtype): (Vec<usize>, carnyx_graph::DType)| {
+                let mut dims = vec![carnyx_graph::Dim::BATCH];
+                dims.extend(row.into_iter().map(carnyx_graph::Dim::Fixed));
+                Tensor::placeholder("x", carnyx_graph::Facts::new(dims, dtype), Mode::Blueprint)
+            };
+            rows.into_iter().map(input).collect()
+        })
+    }
+}

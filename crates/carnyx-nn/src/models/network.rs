@@ -1,0 +1,81 @@
+//! A layer of any type as a function from tensors to tensors: what is left of `L` once a model is compiled.
+
+use crate::losses::list;
+use crate::{Apply, Layer, Tree, Variables};
+use carnyx_graph::{Error, Result, Tensor, Variable};
+use std::sync::Arc;
+
+type Forward = dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync;
+
+/// A layer without its types.
+pub(crate) struct Network {
+    forward: Box<Forward>,
+    /// How many inputs the layer takes; `None` for a list of any length.
+    arity: Option<usize>,
+    /// The inputs as a drawing, where the layer knows them.
+    pub(crate) drawing: Option<Vec<Tensor>>,
+    pub(crate) variables: Vec<Variable>,
+    /// Names of the outputs that the user gave.
+    names: Vec<Arc<str>>,
+    /// A mistake found when the layer was compiled, to be reported when it is used.
+    mistake: Option<Error>,
+}
+
+impl Network {
+    pub(crate) fn new<In: Tree, L: Layer<In> + 'static>(layer: Arc<L>) -> Network
+    where
+        L::Out: Tree,
+    {
+        // More tensors than a tuple or an array takes: what comes back tells how many it took.
+        let many = vec![Tensor::scalar(0f32); 64];
+        let taken = In::rebuild(&many).tensors().len();
+        let (variables, mistake) = (layer.variables(), layer.name_variables().err());
+        let drawing = layer.input().map(|input| input.tensors());
+        Network {
+            forward: Box::new(move |inputs| layer.apply(&In::rebuild(inputs)).tensors()),
+            arity: (taken < many.len()).then_some(taken),
+            drawing,
+            variables,
+            names: Vec::new(),
+            mistake,
+        }
+    }
+
+    pub(crate) fn name_outputs(&mut self, names: Vec<Arc<str>>) {
+        self.names = names;
+    }
+
+    /// The outputs for the inputs.
+    ///
+    /// # Errors
+    /// The first cause, if the layer cannot be applied to them.
+    pub(crate) fn outputs(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
+        }
+        if let Some(arity) = self.arity
+            && arity != inputs.len()
+        {
+            let title = format!("the model takes {arity} inputs, the data has {}", inputs.len());
+            return Err(Error::new("data", title).help("give several inputs as a list: `([&a, &b], &y)`"));
+        }
+        let outputs = (self.forward)(inputs);
+        outputs.iter().try_for_each(Tensor::check)?;
+        if outputs.is_empty() {
+            return Err(Error::new("model", "the model gives no outputs"));
+        }
+        Ok(outputs)
+    }
+
+    /// The names of `count` outputs: those that the user gave, or `output_0`, `output_1`, ….
+    pub(crate) fn output_names(&self, count: usize) -> Result<Vec<Arc<str>>> {
+        if self.names.is_empty() {
+            return Ok((0..count).map(|i| format!("output_{i}").into()).collect());
+        }
+        if self.names.len() == count {
+            return Ok(self.names.clone());
+        }
+        Err(Error::new("model", format!("{} names for {count} outputs", self.names.len()))
+            .note(format!("the names are {}", list(&self.names))))
+    }
+}

@@ -1,0 +1,428 @@
+//! A whole training step as one graph.
+//!
+//! Forward, losses with weights, what layers add to the loss, gradients, the optimizer's arithmetic, the totals of the
+//! metrics and the moving averages are traced together, once for each [`Key`]: shapes, types, what is trainable.
+//! A [`Prepared`] program runs again and again without tracing or allocating. Invariant: a loss that is not finite
+//! changes no variable.
+
+use super::network::Network;
+use crate::engine::{self, initialize_on};
+use crate::history::Logs;
+use crate::losses::{Objective, list};
+use crate::metrics::{Metric, Tally};
+use crate::optimizers::Optimizer;
+use carnyx_graph::{
+    Array, DType, Effect, Error, Executor, Facts, Graph, Mode, Result, Session, Shape, Tensor, Variable,
+};
+use std::collections::HashSet;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Programs that a model keeps: full and last batch, in training, evaluation and prediction, before and after
+/// thawing layers.
+const KEPT: usize = 16;
+
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Train,
+    Evaluate,
+    Predict,
+}
+
+impl Phase {
+    fn mode(self) -> Mode {
+        if self == Phase::Train { Mode::Training } else { Mode::Inference }
+    }
+}
+
+/// What one program is made for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    phase: Phase,
+    pub(crate) rows: usize,
+    inputs: Vec<(Vec<usize>, DType)>,
+    targets: Vec<(Vec<usize>, DType)>,
+    /// In training: whether each of the network's variables is trainable, and which optimizer moves them.
+    trainable: Vec<bool>,
+    optimizer: u64,
+}
+
+/// A program with its memory and what each run has to give it.
+pub(crate) struct Prepared {
+    pub(crate) key: Key,
+    pub(crate) graph: Graph,
+    pub(crate) session: Box<dyn Session>,
+    /// For each input slot the place among the data's arrays: inputs, then targets.
+    pub(crate) feeds: Vec<usize>,
+    /// For each loss: which targets it compares, and the shape of the predictions.
+    compared: Vec<(usize, Shape)>,
+}
+
+/// A number in the logs, with its running totals.
+struct Score {
+    name: Arc<str>,
+    kind: Kind,
+    tally: Tally,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The whole loss.
+    Total,
+    /// One term of the loss, by its place among the resolved ones.
+    Term(usize),
+    /// A metric, by its place in the list, on an output.
+    Metric(usize, usize),
+}
+
+/// A metric that the user asked for.
+struct Watched {
+    metric: Arc<dyn Metric>,
+    /// The only output that it is for; all, unless given.
+    only: Option<Arc<str>>,
+}
+
+/// A compiled model without the types of its layer and without its optimizer.
+pub(crate) struct Core {
+    pub(crate) network: Network,
+    objective: Objective,
+    metrics: Vec<Watched>,
+    scores: Vec<Score>,
+    pub(crate) seed: u64,
+    pub(crate) dynamic: bool,
+    pub(crate) epochs_trained: usize,
+    executor: Option<Arc<dyn Executor>>,
+    /// Programs at rest. A lock, so that several threads may predict with one model: each takes a program out and
+    /// puts it back.
+    programs: Mutex<Vec<Prepared>>,
+}
+
+impl Core {
+    pub(crate) fn new(network: Network, objective: Objective) -> Core {
+        Core {
+            network,
+            objective,
+            metrics: Vec::new(),
+            scores: Vec::new(),
+            seed: 0,
+            dynamic: false,
+            epochs_trained: 0,
+            executor: None,
+            programs: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn add_metric(&mut self, metric: Arc<dyn Metric>, output: Option<Arc<str>>) {
+        self.metrics.push(Watched { metric, only: output });
+        self.forget();
+    }
+
+    pub(crate) fn run_on(&mut self, executor: Arc<dyn Executor>) {
+        self.executor = Some(executor);
+        self.forget();
+    }
+
+    /// Drops programs and totals that no longer fit the model.
+    pub(crate) fn forget(&mut self) {
+        self.scores.clear();
+        self.programs.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn executor(&self) -> &dyn Executor {
+        self.executor.as_deref().unwrap_or_else(|| engine::shared())
+    }
+
+    fn key(&self, phase: Phase, rows: usize, inputs: &[Array], targets: &[Array], optimizer: u64) -> Key {
+        let describe = |arrays: &[Array]| {
+            let row = |array: &Array| (array.shape()[1..].to_vec(), array.dtype());
+            arrays.iter().map(row).collect::<Vec<_>>()
+        };
+        let variables: &[Variable] = if phase == Phase::Train { &self.network.variables } else { &[] };
+        let trainable = variables.iter().map(Variable::is_trainable).collect();
+        Key { phase, rows, inputs: describe(inputs), targets: describe(targets), trainable, optimizer }
+    }
+
+    /// Whether a program for training still trains the right variables.
+    pub(crate) fn is_current(&self, program: &Prepared, optimizer: &Optimizer) -> bool {
+        let flags = self.network.variables.iter().map(Variable::is_trainable);
+        program.key.optimizer == optimizer.id() && flags.eq(program.key.trainable.iter().copied())
+    }
+
+    fn take(&self, wanted: impl Fn(&Prepared) -> bool) -> Option<Prepared> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.iter().position(wanted).map(|i| programs.remove(i))
+    }
+
+    /// The same for the program of a loop that may not have begun.
+    pub(crate) fn keep_if_any(&self, program: Option<Prepared>) {
+        if let Some(program) = program {
+            self.keep(program);
+        }
+    }
+
+    /// Puts a program to rest, to be used again.
+    pub(crate) fn keep(&self, program: Prepared) {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if programs.len() == KEPT {
+            programs.remove(0);
+        }
+        programs.push(program);
+    }
+
+    /// Row shapes and types of the inputs of the program used last.
+    pub(crate) fn last_input_rows(&self) -> Option<Vec<(Vec<usize>, DType)>> {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.last().map(|program| program.key.inputs.clone())
+    }
+
+    /// The program of one training step on `rows` samples.
+    pub(crate) fn training_program(
+        &mut self,
+        rows: usize,
+        [inputs, targets]: [&[Array]; 2],
+        optimizer: &mut Optimizer,
+        site: &'static Location<'static>,
+    ) -> Result<Prepared> {
+        let key = self.key(Phase::Train, rows, inputs, targets, optimizer.id());
+        if !self.dynamic
+            && let Some(program) = self.take(|program| program.key == key)
+        {
+            return Ok(program);
+        }
+        let step = self.describe_step(&key, site)?;
+        // Variables that no output depends on have no shape yet, and nothing to learn.
+        let learns = |v: &&Variable| v.is_trainable() && v.shape().is_some();
+        let variables: Vec<Variable> = self.network.variables.iter().filter(learns).cloned().collect();
+        let mut updates = optimizer.update(&step.loss.gradients(&variables)).pairs().to_vec();
+        updates.extend(step.updates);
+        let graph = Graph::capture(&[step.loss], &updates).map_err(|e| e_at(e, site))?.guarded_by(0);
+        self.prepare(key, graph, step.compared)
+    }
+
+    /// The program that adds `rows` samples to the totals and changes nothing else.
+    pub(crate) fn evaluation_program(
+        &mut self,
+        rows: usize,
+        [inputs, targets]: [&[Array]; 2],
+        site: &'static Location<'static>,
+    ) -> Result<Prepared> {
+        let key = self.key(Phase::Evaluate, rows, inputs, targets, 0);
+        if !self.dynamic
+            && let Some(program) = self.take(|program| program.key == key)
+        {
+            return Ok(program);
+        }
+        let step = self.describe_step(&key, site)?;
+        let graph = Graph::capture(&[step.loss], &step.updates).map_err(|e| e_at(e, site))?;
+        self.prepare(key, graph, step.compared)
+    }
+
+    /// The program that predicts from `rows` samples.
+    pub(crate) fn prediction_program(&self, rows: usize, inputs: &[Array]) -> Result<Prepared> {
+        let key = self.key(Phase::Predict, rows, inputs, &[], 0);
+        if !self.dynamic
+            && let Some(program) = self.take(|program| program.key == key)
+        {
+            return Ok(program);
+        }
+        let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs))?;
+        let graph = Graph::capture(&outputs, &[])?;
+        self.prepare(key, graph, Vec::new())
+    }
+
+    fn prepare(&self, key: Key, graph: Graph, compared: Vec<(usize, Shape)>) -> Result<Prepared> {
+        initialize_on(self.executor(), &graph.variables, self.seed)?;
+        let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, key.inputs.len())).collect();
+        let structure = graph.key();
+        // A model that is traced at every step mostly traces what it traced before.
+        let known = self.dynamic.then(|| self.take(|p| p.key == key && p.graph.key() == structure)).flatten();
+        let session = match known {
+            Some(program) => program.session,
+            None => self.executor().compile(&graph)?.session(),
+        };
+        Ok(Prepared { key, graph, session, feeds, compared })
+    }
+
+    /// Loss and totals for one batch.
+    fn describe_step(&mut self, key: &Key, site: &'static Location<'static>) -> Result<Described> {
+        let inputs = placeholders(key, "input", &key.inputs);
+        let targets = placeholders(key, "target", &key.targets);
+        let outputs = self.network.outputs(&inputs)?;
+        let names = self.network.output_names(outputs.len())?;
+        let terms = self.objective.resolve(&names)?;
+
+        // Which targets belong to each output.
+        let mut target_of = vec![None; outputs.len()];
+        if targets.len() == outputs.len() {
+            target_of = (0..targets.len()).map(Some).collect();
+        } else if targets.len() == terms.len() {
+            terms.iter().enumerate().for_each(|(target, (output, _))| target_of[*output] = Some(target));
+        } else {
+            let title =
+                format!("the model has {} outputs, the data has {} targets", outputs.len(), targets.len());
+            return Err(Error::new("data", title)
+                .note(format!("the outputs are {}", list(&names)))
+                .help("give one array of targets for each output: `(&x, [&a, &b])`"));
+        }
+
+        let mut losses = Vec::new();
+        let mut compared = Vec::new();
+        for (output, term) in &terms {
+            let target = target_of[*output].unwrap_or(0);
+            let loss = term.loss().of(&targets[target], &outputs[*output]);
+            if let Err(error) = loss.check() {
+                let name = term.loss().name();
+                return Err(if names.len() > 1 {
+                    e_at(error, site).note(format!("in the loss `{name}` on the output `{}`", names[*output]))
+                } else {
+                    e_at(error, site).note(format!("in the loss `{name}`"))
+                });
+            }
+            compared.push((target, outputs[*output].shape()));
+            losses.push((loss, term.weight()));
+        }
+        let weighted =
+            losses.iter().map(|(loss, weight)| if *weight == 1.0 { loss.clone() } else { loss * *weight });
+        let Some(total) = weighted.chain(penalties(&outputs)).reduce(|sum, loss| sum + loss) else {
+            return Err(
+                Error::new("loss", "there is nothing to make small").help("compile the model with a loss")
+            );
+        };
+
+        if self.scores.is_empty() {
+            self.scores = self.new_scores(&names, terms.len(), &target_of)?;
+        }
+        let mut updates = Vec::new();
+        let rows = key.rows as f64;
+        for score in &mut self.scores {
+            match score.kind {
+                Kind::Total => score.tally.add_weighted(&(total.cast(DType::F64) * rows), rows),
+                Kind::Term(i) => score.tally.add_weighted(&(losses[i].0.cast(DType::F64) * rows), rows),
+                Kind::Metric(i, output) => {
+                    let target = target_of[output].unwrap_or(0);
+                    self.metrics[i].metric.update(&mut score.tally, &targets[target], &outputs[output]);
+                }
+            }
+            for (variable, value) in score.tally.take_updates() {
+                if let Err(error) = value.check() {
+                    let error = e_at(error, site).note(format!("in the metric `{}`", score.name));
+                    self.scores.clear();
+                    return Err(error);
+                }
+                updates.push((variable, value));
+            }
+        }
+        Ok(Described { loss: total, updates, compared })
+    }
+
+    fn new_scores(
+        &self,
+        outputs: &[Arc<str>],
+        terms: usize,
+        target_of: &[Option<usize>],
+    ) -> Result<Vec<Score>> {
+        let several = outputs.len() > 1;
+        let mut scores: Vec<Score> = Vec::new();
+        let mut add = |name: String, kind| {
+            let is_free = |name: &str| !scores.iter().any(|score| &*score.name == name);
+            let mut numbered = (1..).map(|i| format!("{name}_{i}"));
+            let name =
+                if is_free(&name) { name.clone() } else { numbered.find(|n| is_free(n)).unwrap_or_default() };
+            scores.push(Score { name: name.into(), kind, tally: Tally::default() });
+        };
+        add("loss".into(), Kind::Total);
+        if several {
+            let resolved = self.objective.resolve(outputs)?;
+            (0..terms).for_each(|i| add(format!("{}_loss", outputs[resolved[i].0]), Kind::Term(i)));
+        }
+        for (i, Watched { metric, only }) in self.metrics.iter().enumerate() {
+            if let Some(only) = only
+                && !outputs.contains(only)
+            {
+                let title = format!("a metric is for the output `{only}`, which the model does not have");
+                return Err(Error::new("metric", title).help(format!("its outputs are {}", list(outputs))));
+            }
+            for (output, name) in outputs.iter().enumerate() {
+                if target_of[output].is_some() && only.as_ref().is_none_or(|only| only == name) {
+                    let metric = metric.name();
+                    add(if several { format!("{name}_{metric}") } else { metric }, Kind::Metric(i, output));
+                }
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Whether the losses can make sense of the targets' values.
+    pub(crate) fn check_targets(&self, program: &Prepared, targets: &[Array]) -> Result {
+        let terms = self.objective.terms();
+        for (i, (target, prediction)) in program.compared.iter().enumerate() {
+            // A single loss stands for all outputs.
+            let term = terms.get(i).or(terms.first());
+            if let (Some(term), Some(values)) = (term, targets.get(*target)) {
+                term.loss().check(values, prediction)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reset_totals(&self) -> Result {
+        self.scores.iter().try_for_each(|score| score.tally.reset())
+    }
+
+    /// The numbers since the totals were reset, under their names with `prefix` before them.
+    pub(crate) fn results_into(&self, logs: &mut Logs, prefix: &str) -> Result {
+        for score in &self.scores {
+            let value = match score.kind {
+                Kind::Total | Kind::Term(_) => score.tally.mean()?,
+                Kind::Metric(i, _) => self.metrics[i].metric.result(&score.tally)?,
+            };
+            if prefix.is_empty() {
+                logs.set(&score.name, value);
+            } else {
+                logs.set(&format!("{prefix}{}", score.name), value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One batch, described.
+struct Described {
+    loss: Tensor,
+    updates: Vec<(Variable, Tensor)>,
+    compared: Vec<(usize, Shape)>,
+}
+
+fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {
+    let mode = if word == "input" { key.phase.mode() } else { Mode::Inference };
+    let placeholder = |(i, (row, dtype)): (usize, &(Vec<usize>, DType))| {
+        let mut sizes = vec![key.rows];
+        sizes.extend(row);
+        Tensor::placeholder(&format!("{word}_{i}"), Facts::new(sizes, *dtype), mode)
+    };
+    rows.iter().enumerate().map(placeholder).collect()
+}
+
+/// The place of `input_1` or `target_0` among inputs and targets.
+fn feed_of(name: &str, inputs: usize) -> usize {
+    let (word, number) = name.rsplit_once('_').unwrap_or((name, "0"));
+    let number: usize = number.parse().unwrap_or(0);
+    if word == "input" { number } else { inputs + number }
+}
+
+/// What layers add to the loss, each once.
+fn penalties(outputs: &[Tensor]) -> Vec<Tensor> {
+    let mut seen = HashSet::new();
+    let penalty = |effect| match effect {
+        Effect::Loss(penalty) => Some(penalty),
+        Effect::Update(..) => None,
+    };
+    let all = outputs.iter().flat_map(Tensor::all_effects).filter_map(penalty);
+    all.filter(|penalty| seen.insert(penalty.address())).collect()
+}
+
+/// An error about the data or the loss points to the line that gave them; one inside a layer keeps its own place.
+fn e_at(error: Error, site: &'static Location<'static>) -> Error {
+    if error.layers().is_empty() { error.at(site) } else { error }
+}

@@ -1,0 +1,476 @@
+//! How the framework finds the variables inside a layer: [`Module`], which is derived, and what can be asked of
+//! anything that is a module: [`Variables`].
+//!
+//! A walk visits fields in the order of their declaration, and each variable has a path made of the names on the
+//! way: `encoder/dense_1/kernel`. Invariant: a variable that is reached twice (a shared layer) counts once, under
+//! the first path.
+
+use carnyx_graph::{Address, Array, DType, Error, Initializer, Mode, Result, Tensor, Variable};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Something that may hold variables. Derive it.
+///
+/// Fields that are no modules themselves are marked `#[module(skip)]`; numbers, strings and the like need no mark.
+///
+/// # Example
+/// ```
+/// # extern crate carnyx_nn as carnyx;
+/// use carnyx::{Module, Ones, Variables};
+/// use carnyx_graph::Variable;
+///
+/// #[derive(Module, Clone)]
+/// struct Scale { gain: Variable, times: usize }
+///
+/// let scale = Scale { gain: Variable::new(Ones), times: 2 };
+/// assert_eq!(scale.variables().len(), 1);
+/// assert_eq!(scale.kind(), "Scale");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a field of a layer, but the framework cannot look for variables in it",
+    label = "not a module",
+    note = "derive `Module` for `{Self}`, or mark the field `#[module(skip)]` if it is plain configuration"
+)]
+pub trait Module {
+    /// Shows every field to the visitor.
+    fn visit(&self, visitor: &mut Visitor);
+
+    /// The name of the type, such as `Dense`; empty for what is no layer: numbers, lists, variables.
+    fn kind(&self) -> &'static str {
+        ""
+    }
+
+    /// The name that the user gave with [`named`](Module::named), if any.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// The same layer with a name of its own, which `summary`, errors and saved files show. Say it last: the result
+    /// is a [`Named`] layer.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Dense, Module, Sequential, Variables};
+    /// let net = Sequential::new().then(Dense::new(10).named("scores"));
+    /// assert_eq!(net.named_variables()[0].0, "scores/kernel");
+    /// ```
+    fn named(self, name: impl Into<String>) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named { name: name.into(), inner: self }
+    }
+}
+
+/// What a walk comes across.
+#[derive(Clone, Copy)]
+pub enum Found<'a> {
+    /// A layer of this [`kind`](Module::kind) begins.
+    Enter(&'static str),
+    /// The layer entered last ends.
+    Leave,
+    /// A variable.
+    Variable(&'a Variable),
+    /// A source of random numbers.
+    Noise(&'a Noise),
+}
+
+/// A walk through a module: knows the path and tells somebody what it finds.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Dense, Found, Module, Sequential, Visitor};
+/// let net = Sequential::new().then(Dense::new(3)).then(Dense::new(1));
+/// let mut layers = Vec::new();
+/// net.visit(&mut Visitor::new(&mut |path, found| {
+///     if let Found::Enter(kind) = found { layers.push((path.join("/"), kind)); }
+/// }));
+/// assert!(layers.contains(&("dense_1".to_owned(), "Dense")));
+/// ```
+pub struct Visitor<'a> {
+    path: Vec<String>,
+    tell: &'a mut dyn FnMut(&[String], Found),
+}
+
+impl<'a> Visitor<'a> {
+    /// A walk that tells `tell` the path of each thing found.
+    pub fn new(tell: &'a mut dyn FnMut(&[String], Found)) -> Visitor<'a> {
+        Visitor { path: Vec::new(), tell }
+    }
+
+    /// Visits a field. A name that the user gave it wins over `name`.
+    pub fn field(&mut self, name: &str, module: &dyn Module) {
+        self.path.push(module.name().unwrap_or(name).to_owned());
+        let kind = module.kind();
+        if kind.is_empty() {
+            module.visit(self);
+        } else {
+            (self.tell)(&self.path, Found::Enter(kind));
+            module.visit(self);
+            (self.tell)(&self.path, Found::Leave);
+        }
+        self.path.pop();
+    }
+}
+
+/// What can be asked of anything that may hold variables.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Tensor;
+/// use carnyx_nn::{Apply, Dense, Variables};
+/// let dense = Dense::new(10);
+/// dense.apply(&Tensor::input("x", [784]));
+/// assert_eq!(dense.num_parameters(), 7850);
+/// dense.freeze();
+/// assert!(dense.trainable().is_empty());
+/// ```
+pub trait Variables: Module {
+    /// All variables with their paths, each once, in the order of the walk.
+    fn named_variables(&self) -> Vec<(String, Variable)> {
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
+        self.visit(&mut Visitor::new(&mut |path, found| {
+            if let Found::Variable(variable) = found
+                && seen.insert(variable.id())
+            {
+                all.push((path.join("/"), variable.clone()));
+            }
+        }));
+        all
+    }
+
+    /// All variables, each once.
+    fn variables(&self) -> Vec<Variable> {
+        self.named_variables().into_iter().map(|(_, variable)| variable).collect()
+    }
+
+    /// The variables that an optimizer may change.
+    fn trainable(&self) -> Vec<Variable> {
+        self.variables().into_iter().filter(Variable::is_trainable).collect()
+    }
+
+    /// Keeps all variables as they are from the next training step on; nothing is compiled again.
+    fn freeze(&self) {
+        self.variables().iter().for_each(|variable| variable.set_trainable(false));
+    }
+
+    /// Undoes [`freeze`](Variables::freeze).
+    fn unfreeze(&self) {
+        self.variables().iter().for_each(|variable| variable.set_trainable(true));
+    }
+
+    /// The number of numbers in all variables that have a shape.
+    fn num_parameters(&self) -> usize {
+        let sizes = self.variables().into_iter().filter_map(|variable| variable.shape());
+        sizes.map(|shape| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Gives each variable and each source of random numbers the path of its place in this module, on which its
+    /// first value and its random numbers depend. A model does it when it is compiled.
+    ///
+    /// # Errors
+    /// `name`, if two of them would have one path.
+    fn name_variables(&self) -> Result {
+        let (mut places, mut seen) = (HashMap::new(), HashSet::new());
+        let mut clash = None;
+        self.visit(&mut Visitor::new(&mut |path, found| {
+            let variable = match found {
+                Found::Variable(variable) => variable,
+                Found::Noise(noise) => &noise.place,
+                Found::Enter(_) | Found::Leave => return,
+            };
+            if !seen.insert(variable.id()) {
+                return;
+            }
+            let path = path.join("/");
+            variable.set_path(&path);
+            if places.insert(path.clone(), variable.id()).is_some() {
+                clash.get_or_insert(path);
+            }
+        }));
+        clash.map_or(Ok(()), |path| {
+            Err(Error::new("name", format!("two different variables are called `{path}`"))
+                .help("give one of the layers around them another name with `.named(\"…\")`"))
+        })
+    }
+}
+
+impl<M: Module + ?Sized> Variables for M {}
+
+/// A layer with a name of its own: see [`Module::named`].
+#[derive(Clone, Debug)]
+pub struct Named<M> {
+    name: String,
+    inner: M,
+}
+
+impl<M> Named<M> {
+    /// The layer without its name.
+    pub fn into_inner(self) -> M {
+        self.inner
+    }
+}
+
+impl<M> std::ops::Deref for Named<M> {
+    type Target = M;
+    fn deref(&self) -> &M {
+        &self.inner
+    }
+}
+
+impl<M: Module> Module for Named<M> {
+    fn visit(&self, visitor: &mut Visitor) {
+        self.inner.visit(visitor);
+    }
+
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
+/// A layer's source of random numbers: a place, no state. Clones are the same source.
+///
+/// The numbers depend on the run's seed and step and on the path of this field in the model (`dropout_1/noise`),
+/// not on what else was built or drawn. One source used twice in a step gives the same numbers twice.
+///
+/// # Example
+/// ```
+/// # extern crate carnyx_nn as carnyx;
+/// use carnyx::{Layer, Module, Noise};
+/// use carnyx_graph::Tensor;
+///
+/// /// Adds normal noise in training.
+/// #[derive(Module, Clone)]
+/// struct Shake { amount: f32, noise: Noise }
+///
+/// impl Layer for Shake {
+///     type Out = Tensor;
+///     fn call(&self, x: &Tensor) -> Tensor {
+///         if !x.is_training() { return x.clone(); }
+///         x + Tensor::random_normal(x.shape(), self.noise.address()) * self.amount
+///     }
+/// }
+/// # let _ = Shake { amount: 0.1, noise: Noise::new() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Noise {
+    /// A variable that never has a value: its identity and its path are what counts.
+    place: Variable,
+}
+
+impl Noise {
+    /// A source of its own.
+    pub fn new() -> Noise {
+        Noise { place: Variable::new(Never).untrained() }
+    }
+
+    /// Where its random numbers come from: give it to [`Tensor::random_uniform`] and the like.
+    pub fn address(&self) -> Address {
+        self.place.path().map_or(Address(self.place.id()), |path| Address::of(&path))
+    }
+}
+
+impl Default for Noise {
+    fn default() -> Noise {
+        Noise::new()
+    }
+}
+
+#[derive(Debug)]
+struct Never;
+
+impl Initializer for Never {
+    fn initial(&self, _shape: &[usize], _address: Address) -> Tensor {
+        Tensor::invalid(Error::new("variable", "a source of random numbers has no value"))
+    }
+}
+
+impl Module for Noise {
+    fn visit(&self, visitor: &mut Visitor) {
+        (visitor.tell)(&visitor.path, Found::Noise(self));
+    }
+}
+
+impl Module for Variable {
+    fn visit(&self, visitor: &mut Visitor) {
+        (visitor.tell)(&visitor.path, Found::Variable(self));
+    }
+}
+
+macro_rules! without_variables {
+    ($($type:ty),* $(,)?) => { $(
+        impl Module for $type {
+            fn visit(&self, _visitor: &mut Visitor) {}
+        }
+    )* };
+}
+
+without_variables!(
+    (),
+    bool,
+    char,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    i8,
+    i16,
+    i32,
+    i64,
+    isize,
+    f32,
+    f64,
+    String,
+    &'static str,
+    Mode,
+    DType,
+    Array,
+);
+
+impl<M: Module> Module for Option<M> {
+    fn visit(&self, visitor: &mut Visitor) {
+        if let Some(module) = self {
+            module.visit(visitor);
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        self.as_ref().map_or("", Module::kind)
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.as_ref().and_then(Module::name)
+    }
+}
+
+fn visit_all<'m, M: Module + 'm>(modules: impl IntoIterator<Item = &'m M>, visitor: &mut Visitor) {
+    for (i, module) in modules.into_iter().enumerate() {
+        visitor.field(&i.to_string(), module);
+    }
+}
+
+impl<M: Module> Module for Vec<M> {
+    fn visit(&self, visitor: &mut Visitor) {
+        visit_all(self, visitor);
+    }
+}
+
+impl<M: Module, const N: usize> Module for [M; N] {
+    fn visit(&self, visitor: &mut Visitor) {
+        visit_all(self, visitor);
+    }
+}
+
+macro_rules! pointers {
+    ($($pointer:ident),*) => { $(
+        impl<M: Module + ?Sized> Module for $pointer<M> {
+            fn visit(&self, visitor: &mut Visitor) {
+                (**self).visit(visitor);
+            }
+
+            fn kind(&self) -> &'static str {
+                (**self).kind()
+            }
+
+            fn name(&self) -> Option<&str> {
+                (**self).name()
+            }
+        }
+    )* };
+}
+
+pointers!(Box, Arc);
+
+macro_rules! tuples {
+    ($(($($module:ident $index:tt),*))*) => { $(
+        impl<$($module: Module),*> Module for ($($module,)*) {
+            fn visit(&self, visitor: &mut Visitor) {
+                $(visitor.field(stringify!($index), &self.$index);)*
+            }
+        }
+    )* };
+}
+
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Apply, Dense, Lambda, Layer, Module, Zeros};
+
+    #[derive(Module, Clone)]
+    struct Pair<L> {
+        first: L,
+        rest: Vec<Dense>,
+        #[module(skip)]
+        _note: std::time::Duration,
+    }
+
+    #[derive(Module)]
+    enum Choice {
+        One(Variable),
+        Named { r#type: Variable, size: usize },
+        Nothing,
+    }
+
+    #[derive(Module)]
+    struct Tuple<const N: usize, L: Clone>([L; N], (Variable, f32))
+    where
+        L: Send;
+
+    fn paths(module: &dyn Module) -> Vec<String> {
+        module.named_variables().into_iter().map(|(path, _)| path).collect()
+    }
+
+    fn variable() -> Variable {
+        Variable::new(Zeros)
+    }
+
+    #[test]
+    fn fields_give_the_paths() {
+        let note = std::time::Duration::ZERO;
+        let pair = Pair { first: Dense::new(1), rest: vec![Dense::new(1).clone()], _note: note };
+        assert_eq!(paths(&pair), ["first/kernel", "first/bias", "rest/0/kernel", "rest/0/bias"]);
+        let named = Pair { first: Dense::new(1).without_bias().named("stem"), rest: vec![], _note: note };
+        assert_eq!(paths(&named), ["stem/kernel"]);
+        assert_eq!(named.kind(), "Pair");
+    }
+
+    #[test]
+    fn enums_and_tuples_are_modules() {
+        assert_eq!(paths(&Choice::One(variable())), ["0"]);
+        assert_eq!(paths(&Choice::Named { r#type: variable(), size: 1 }), ["type"]);
+        assert!(paths(&Choice::Nothing).is_empty());
+        assert_eq!(paths(&Tuple([variable(), variable()], (variable(), 1.0))), ["0/0", "0/1", "1/0"]);
+    }
+
+    #[test]
+    fn two_variables_cannot_have_one_path() {
+        let note = std::time::Duration::ZERO;
+        let pair = Pair { first: Dense::new(1).named("rest"), rest: vec![], _note: note };
+        assert!(pair.name_variables().is_ok());
+        let twice = (Dense::new(1).named("a"), Dense::new(1).named("a"));
+        assert_eq!(twice.name_variables().unwrap_err().code(), "name");
+    }
+
+    #[test]
+    fn layers_behind_pointers_are_found() {
+        let layer: Arc<dyn Layer<Tensor, Out = Tensor>> = Arc::new(Dense::new(2).named("top"));
+        assert!(layer.apply(&Tensor::input("x", [3])).check().is_ok());
+        assert_eq!((layer.kind(), layer.name(), layer.num_parameters()), ("Dense", Some("top"), 8));
+        let boxed = Box::new(Lambda::new(|x| x.relu()));
+        assert!(boxed.variables().is_empty());
+    }
+}

@@ -1,0 +1,203 @@
+//! Optimizers: how weights follow their gradients.
+//!
+//! A [`Rule`] is pure arithmetic on tensors: the new weight from the old one, its gradient, and the slots that the
+//! rule remembers. An [`Optimizer`] is a rule at work: it owns the slots, counts the steps and holds the learning
+//! rate. The arithmetic becomes part of the training program; the learning rate is a variable of it, so changing
+//! it between two steps plans nothing anew.
+
+mod adam;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::Sgd;
+
+use crate::engine::Updates;
+use carnyx_graph::{Array, DType, Gradients, Result, Tensor, Variable};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How one weight moves.
+///
+/// # Example
+/// A rule of one's own: the sign of the gradient only.
+/// ```
+/// use carnyx_graph::Tensor;
+/// use carnyx_nn::optimizers::{Optimizer, Rule, Slots, Step};
+///
+/// struct SignDescent(f64);
+/// impl Rule for SignDescent {
+///     fn name(&self) -> &'static str {
+///         "sign_descent"
+///     }
+///     fn learning_rate(&self) -> f64 {
+///         self.0
+///     }
+///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, _: &mut Slots) -> Tensor {
+///         weight - gradient.sign() * &at.learning_rate
+///     }
+/// }
+/// let optimizer = Optimizer::new(SignDescent(0.01));
+/// assert_eq!(optimizer.learning_rate, 0.01);
+/// ```
+pub trait Rule: Send + Sync + 'static {
+    /// The name in summaries and files: the type's name in snake case.
+    fn name(&self) -> &'static str;
+
+    /// The learning rate at first.
+    fn learning_rate(&self) -> f64;
+
+    /// The new value of `weight`.
+    fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor;
+}
+
+/// Where training stands, as part of the program.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The learning rate: one number.
+    pub learning_rate: Tensor,
+    /// The number of this step, from 1: one number of type `f32`.
+    pub number: Tensor,
+}
+
+impl Step {
+    /// `1 - decay^number`: how much of a moving average that began at zero has been filled.
+    #[track_caller]
+    pub fn warmth(&self, decay: f64) -> Tensor {
+        1.0 - Tensor::scalar(decay as f32).pow(&self.number)
+    }
+}
+
+type Memory = BTreeMap<(u64, &'static str), Variable>;
+
+/// What a rule remembers of one weight.
+pub struct Slots<'a> {
+    weight: &'a Variable,
+    memory: &'a mut Memory,
+    updates: &'a mut Vec<(Variable, Tensor)>,
+}
+
+impl Slots<'_> {
+    /// Replaces the slot `name` (zeros at first, of the weight's shape and type) by `next(slot)`, and returns the
+    /// new value.
+    #[track_caller]
+    pub fn update(&mut self, name: &'static str, next: impl FnOnce(Tensor) -> Tensor) -> Tensor {
+        let slot = self.memory.entry((self.weight.id(), name)).or_insert_with(|| {
+            let shape = self.weight.shape().unwrap_or_default();
+            let slot = Variable::from(Array::zeros(shape, self.weight.dtype())).untrained();
+            match self.weight.path() {
+                Some(path) => slot.set_path(&format!("optimizer/{name}/{path}")),
+                None => slot.set_path(&format!("optimizer/{name}/{}", self.weight.id())),
+            }
+            slot
+        });
+        let value = next(Tensor::read(slot));
+        self.updates.push((slot.clone(), value.clone()));
+        value
+    }
+}
+
+/// A rule at work: its learning rate, its memory of each weight, and the number of steps so far.
+///
+/// # Example
+/// A training loop of one's own:
+/// ```
+/// use carnyx_graph::{Array, Tensor, Variable};
+/// use carnyx_nn::Eval;
+/// use carnyx_nn::optimizers::{Optimizer, Sgd};
+///
+/// let w = Variable::from(Array::from([4f32]));
+/// let mut optimizer = Optimizer::new(Sgd::new(0.25));
+/// for _ in 0..10 {
+///     let loss = Tensor::read(&w).square().sum();
+///     let updates = optimizer.update(&loss.gradients(&[w.clone()]));
+///     loss.eval_with(updates)?; // forward, backward and update: one program
+/// }
+/// assert_eq!(w.value()?.item()?, 4.0 / 1024.0);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+pub struct Optimizer {
+    /// The size of the steps. May be changed at any time; the next step uses it.
+    pub learning_rate: f64,
+    rule: Box<dyn Rule>,
+    memory: Memory,
+    iterations: Variable,
+    rate: Variable,
+    rate_in_variable: f64,
+}
+
+impl Optimizer {
+    /// An optimizer that follows `rule`.
+    pub fn new(rule: impl Rule) -> Optimizer {
+        let learning_rate = rule.learning_rate();
+        let iterations = Variable::from(Array::scalar(0i64)).untrained();
+        iterations.set_path("optimizer/iterations");
+        let rate = Variable::from(Array::scalar(learning_rate as f32)).untrained();
+        rate.set_path("optimizer/learning_rate");
+        let (memory, rule) = (Memory::new(), Box::new(rule));
+        Optimizer { learning_rate, rule, memory, iterations, rate, rate_in_variable: learning_rate }
+    }
+
+    /// The rule's name.
+    pub fn name(&self) -> &'static str {
+        self.rule.name()
+    }
+
+    /// The number of steps so far.
+    ///
+    /// # Errors
+    /// None in practice: the counter always has a value.
+    pub fn iterations(&self) -> Result<u64> {
+        Ok(self.iterations.value()?.item()? as u64)
+    }
+
+    /// Everything that the optimizer remembers, for saving: the number of steps, the learning rate, and the slots.
+    pub fn variables(&self) -> Vec<Variable> {
+        let mut variables = vec![self.iterations.clone(), self.rate.clone()];
+        variables.extend(self.memory.values().cloned());
+        variables
+    }
+
+    /// What one step changes: the weights, what the rule remembers of them, and the number of steps.
+    #[track_caller]
+    pub fn update(&mut self, gradients: &Gradients) -> Updates {
+        // The variable has no axes and the type f32, and so has the value: it always fits.
+        let _ = self.synchronize();
+        let number = Tensor::read(&self.iterations) + 1i64;
+        let step = Step { learning_rate: Tensor::read(&self.rate), number: number.cast(DType::F32) };
+        let mut updates = Vec::new();
+        for (variable, gradient) in gradients.iter() {
+            let mut slots = Slots { weight: variable, memory: &mut self.memory, updates: &mut updates };
+            let value = self.rule.update(&Tensor::read(variable), gradient, &step, &mut slots);
+            updates.push((variable.clone(), value));
+        }
+        updates.push((self.iterations.clone(), number));
+        Updates::from(updates).at_step(self.iterations().unwrap_or(0))
+    }
+
+    /// Brings a changed [`learning_rate`](Optimizer::learning_rate) into the variable that programs read.
+    pub(crate) fn synchronize(&mut self) -> Result {
+        // Compared bit by bit, so that NaN is written once and not at every step.
+        if self.learning_rate.to_bits() != self.rate_in_variable.to_bits() {
+            self.rate.assign(&Array::scalar(self.learning_rate as f32))?;
+            self.rate_in_variable = self.learning_rate;
+        }
+        Ok(())
+    }
+
+    /// A number that no other optimizer has: programs that update other slots are other programs.
+    pub(crate) fn id(&self) -> u64 {
+        self.iterations.id()
+    }
+}
+
+impl<R: Rule> From<R> for Optimizer {
+    fn from(rule: R) -> Optimizer {
+        Optimizer::new(rule)
+    }
+}
+
+impl fmt::Debug for Optimizer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} (learning rate {}, {} slots)", self.name(), self.learning_rate, self.memory.len())
+    }
+}

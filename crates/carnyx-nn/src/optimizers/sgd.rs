@@ -1,0 +1,72 @@
+//! Stochastic gradient descent.
+
+use super::{Rule, Slots, Step};
+use carnyx_graph::Tensor;
+
+/// Gradient descent on each batch: `w ← w - η g`; with momentum `v ← μ v - η g`, `w ← w + v`.
+///
+/// With Nesterov's momentum the step looks ahead: `w ← w + μ v - η g`.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::optimizers::{Optimizer, Sgd};
+/// let plain = Optimizer::new(Sgd::new(0.01));
+/// let fast = Optimizer::new(Sgd::new(0.01).momentum(0.9).nesterov());
+/// assert_eq!((plain.name(), fast.learning_rate), ("sgd", 0.01));
+/// ```
+///
+/// Reference: Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013;
+/// [`keras.optimizers.SGD`](https://keras.io/api/optimizers/sgd/).
+#[derive(Clone, Copy, Debug)]
+pub struct Sgd {
+    learning_rate: f64,
+    momentum: f64,
+    nesterov: bool,
+}
+
+impl Sgd {
+    /// Descent with steps of `learning_rate`, without momentum.
+    pub fn new(learning_rate: f64) -> Sgd {
+        Sgd { learning_rate, momentum: 0.0, nesterov: false }
+    }
+
+    /// The share of the last step that is taken again: 0.9 is usual, 0 is none.
+    pub fn momentum(mut self, momentum: f64) -> Sgd {
+        self.momentum = momentum;
+        self
+    }
+
+    /// Measures the slope where the momentum leads, not where the weight is.
+    pub fn nesterov(mut self) -> Sgd {
+        self.nesterov = true;
+        self
+    }
+}
+
+/// Keras's default: a learning rate of 0.01 and no momentum.
+impl Default for Sgd {
+    fn default() -> Sgd {
+        Sgd::new(0.01)
+    }
+}
+
+impl Rule for Sgd {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+        if self.momentum == 0.0 {
+            // This very form, weight - gradient · number, is one that an executor adds to the product of matrices
+            // that gave the gradient.
+            return weight - gradient * &at.learning_rate;
+        }
+        let step = gradient * &at.learning_rate;
+        let velocity = slots.update("velocity", |velocity| velocity * self.momentum - &step);
+        if self.nesterov { weight + (velocity * self.momentum - step) } else { weight + velocity }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a fit prints: the only place that writes to the terminal.
+//!
+//! On a terminal, a bar that is redrawn at most ten times a second; elsewhere (a file, a pipe) one line for each
+//! epoch. The clock is looked at every few steps only. Invariant: a failing write (a closed pipe) is ignored, so
+//! printing never ends a training.
+
+use crate::history::Logs;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// How much a fit prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// A bar that moves, on a terminal; one line for each epoch elsewhere.
+    #[default]
+    Bar,
+    /// One line for each epoch.
+    Line,
+    /// Nothing.
+    Silent,
+}
+
+/// The time between two drawings of the bar.
+const REDRAW: Duration = Duration::from_millis(100);
+/// How many steps lie between two looks at the clock, at most.
+const STRIDE_LIMIT: usize = 1 << 16;
+/// The bar's width in characters.
+const WIDTH: usize = 20;
+
+pub(crate) struct Progress {
+    style: Verbosity,
+    began: Instant,
+    drawn: Instant,
+    looked: Instant,
+    look_at: usize,
+    stride: usize,
+    steps: usize,
+    /// Characters of the line on the screen, to be wiped by the next one.
+    line: usize,
+}
+
+impl Progress {
+    pub(crate) fn new(verbosity: Verbosity) -> Progress {
+        let style = match verbosity {
+            Verbosity::Bar if !std::io::stdout().is_terminal() => Verbosity::Line,
+            style => style,
+        };
+        let now = Instant::now();
+        Progress { style, began: now, drawn: now, looked: now, look_at: 0, stride: 1, steps: 0, line: 0 }
+    }
+
+    /// An epoch of `steps` steps begins; `epoch` is counted from 0.
+    pub(crate) fn begin(&mut self, epoch: usize, epochs: usize, steps: usize) {
+        let now = Instant::now();
+        (self.began, self.drawn, self.looked, self.look_at, self.stride) = (now, now, now, 1, 1);
+        (self.steps, self.line) = (steps, 0);
+        match self.style {
+            Verbosity::Bar => print(&format!("Epoch {}/{epochs}\n", epoch + 1)),
+            Verbosity::Line => print(&format!("Epoch {}/{epochs} - ", epoch + 1)),
+            Verbosity::Silent => {}
+        }
+    }
+
+    /// `done` steps are done. The logs are asked for only when the bar is drawn.
+    #[inline]
+    pub(crate) fn step(&mut self, done: usize, logs: impl FnOnce() -> Logs) {
+        if done >= self.look_at && self.style == Verbosity::Bar {
+            self.look(done, logs);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, done: usize, logs: impl FnOnce() -> Logs) {
+        let now = Instant::now();
+        // About eight looks between two drawings.
+        if now - self.looked < REDRAW / 16 {
+            self.stride = (self.stride * 2).min(STRIDE_LIMIT);
+        } else if now - self.looked > REDRAW / 4 {
+            self.stride = (self.stride / 2).max(1);
+        }
+        (self.looked, self.look_at) = (now, done + self.stride);
+        if now - self.drawn < REDRAW || done >= self.steps {
+            return;
+        }
+        self.drawn = now;
+        let remaining = (now - self.began).mul_f64((self.steps - done) as f64 / done as f64);
+        let left = format!("{} {}", seconds(remaining), per_step(now - self.began, done));
+        self.draw(&format!("{} {left} - {}", bar(done, self.steps), logs()), false);
+    }
+
+    /// The epoch is over: its line stays.
+    pub(crate) fn end(&mut self, done: usize, logs: &Logs) {
+        let elapsed = self.began.elapsed();
+        let time = format!("{} {}", seconds(elapsed), per_step(elapsed, done));
+        match self.style {
+            Verbosity::Bar => self.draw(&format!("{} {time} - {logs}", bar(done, self.steps)), true),
+            Verbosity::Line => print(&format!("{done}/{} - {time} - {logs}\n", self.steps)),
+            Verbosity::Silent => {}
+        }
+    }
+
+    fn draw(&mut self, text: &str, is_last: bool) {
+        let length = text.chars().count();
+        let wipe = " ".repeat(self.line.saturating_sub(length));
+        print(&format!("\r{text}{wipe}{}", if is_last { "\n" } else { "" }));
+        self.line = length;
+    }
+}
+
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading any more: the training goes on.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// `1719/1719 ━━━━━━━━━━━━━━━━━━━━`
+fn bar(done: usize, steps: usize) -> String {
+    let width = steps.to_string().len();
+    let full = (done * WIDTH).checked_div(steps).unwrap_or(WIDTH).min(WIDTH);
+    let mut text = format!("{done:>width$}/{steps} {}", "━".repeat(full));
+    if full < WIDTH {
+        let _ = write!(text, "╸{}", " ".repeat(WIDTH - full - 1));
+    }
+    text
+}
+
+/// `12s`, `3:05`, `1:02:03`.
+fn seconds(time: Duration) -> String {
+    let total = time.as_secs();
+    let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}:{rest:02}"),
+        _ => format!("{hours}:{minutes:02}:{rest:02}"),
+    }
+}
+
+/// `312us/step`, `5ms/step`, `2s/step`.
+fn per_step(time: Duration, steps: usize) -> String {
+    let one = time.as_secs_f64() / steps.max(1) as f64;
+    match one {
+        _ if one >= 1.0 => format!("{one:.0}s/step"),
+        _ if one >= 1e-3 => format!("{:.0}ms/step", one * 1e3),
+        _ => format!("{:.0}us/step", one * 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_like_keras() {
+        assert_eq!(bar(1719, 1719), format!("1719/1719 {}", "━".repeat(20)));
+        assert_eq!(bar(5, 10), format!(" 5/10 {}╸{}", "━".repeat(10), " ".repeat(9)));
+        assert_eq!(seconds(Duration::from_secs(3723)), "1:02:03");
+        assert_eq!(per_step(Duration::from_millis(312), 1000), "312us/step");
+    }
+}
