@@ -2,3 +2,5 @@
 
 mod graphs;
 mod ops;
+mod parity;
+mod steps;

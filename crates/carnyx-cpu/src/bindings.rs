@@ -58,8 +58,11 @@ fn check_count(code: &'static str, what: &str, given: usize, wanted: usize) -> R
 fn check_feed(slot: &InputSlot, feed: &Feed) -> Result {
     let (name, array) = (&slot.name, feed.array());
     if array.dtype() != slot.dtype {
-        return Err(Error::new("input", format!("the input `{name}` is given {}, not {}", array.dtype(), slot.dtype))
-            .help(format!("convert it first, for example with `.cast(DType::{:?})`", slot.dtype)));
+        return Err(Error::new(
+            "input",
+            format!("the input `{name}` is given {}, not {}", array.dtype(), slot.dtype),
+        )
+        .help(format!("convert it first, for example with `.cast(DType::{:?})`", slot.dtype)));
     }
     let fits = match feed {
         Feed::Whole(array) => array.shape() == slot.sizes,
@@ -75,8 +78,10 @@ fn check_feed(slot: &InputSlot, feed: &Feed) -> Result {
     let Feed::Rows(array, rows) = feed else { return Ok(()) };
     match rows.iter().find(|&&row| row as usize >= array.num_rows()) {
         None => Ok(()),
-        Some(row) => Err(Error::new("input", format!("the input `{name}` is asked for row {row} of an array"))
-            .label(format!("it has {} rows", array.num_rows()))),
+        Some(row) => {
+            Err(Error::new("input", format!("the input `{name}` is asked for row {row} of an array"))
+                .label(format!("it has {} rows", array.num_rows())))
+        }
     }
 }
 
@@ -98,8 +103,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_does_not_fit_is_named() {
-        let slot = |name: &str, sizes: &[usize]| {
-            InputSlot { name: name.into(), sizes: sizes.to_vec(), dtype: DType::F32 }
+        let slot = |name: &str, sizes: &[usize]| InputSlot {
+            name: name.into(),
+            sizes: sizes.to_vec(),
+            dtype: DType::F32,
         };
         let slots = [slot("x", &[2, 3]), slot("y", &[2])];
         let check = |inputs: &[Feed]| {

@@ -137,7 +137,8 @@ fn check_slots(graph: &Graph, bindings: &Bindings) -> Result {
         let value = read.or_else(|| updated.map(|(_, id)| &graph.instructions[*id]));
         (value.map_or_else(Vec::new, |value| value.sizes.clone()), variable.dtype())
     };
-    let variables: Vec<(Vec<usize>, DType)> = graph.variables.iter().enumerate().map(sizes_of_variable).collect();
+    let variables: Vec<(Vec<usize>, DType)> =
+        graph.variables.iter().enumerate().map(sizes_of_variable).collect();
     let captured = graph.captured.iter().map(|array| (array.shape(), array.dtype()));
     let variables = variables.iter().map(|(sizes, dtype)| (&sizes[..], *dtype));
     check_bindings(graph.inputs.iter(), captured, variables, bindings)
@@ -153,15 +154,28 @@ fn fed(feed: &Feed) -> Result<Value> {
     }
 }
 
-fn computed(op: &Op, at: &Instruction, operands: &[&Value], bindings: &Bindings, precision: Precision) -> Value {
+fn computed(
+    op: &Op,
+    at: &Instruction,
+    operands: &[&Value],
+    bindings: &Bindings,
+    precision: Precision,
+) -> Value {
     let elements = compute(op, (&at.sizes, at.dtype), operands, bindings);
     Value { sizes: at.sizes.clone(), dtype: at.dtype, elements: elements.stored(at.dtype, precision) }
 }
 
-fn region_results(region: &Region, operands: &[&Value], bindings: &Bindings, precision: Precision) -> Vec<Value> {
+fn region_results(
+    region: &Region,
+    operands: &[&Value],
+    bindings: &Bindings,
+    precision: Precision,
+) -> Vec<Value> {
     let mut values: Vec<Value> = operands.iter().map(|value| (*value).clone()).collect();
     for inner in &region.body {
-        let Body::Op(op) = &inner.body else { panic!("a region holds operations only, not {:?}", inner.body) };
+        let Body::Op(op) = &inner.body else {
+            panic!("a region holds operations only, not {:?}", inner.body)
+        };
         let operands: Vec<&Value> = inner.operands.iter().map(|&id| &values[id]).collect();
         values.push(computed(op, inner, &operands, bindings, precision));
     }

@@ -359,7 +359,7 @@ fn explain_non_finite(
     let loss = program.session.number(0);
     let title = format!("the loss is {loss} in epoch {}, step {}", run.epoch + 1, run.step + 1);
     let error = Error::new("non-finite", title).note("no variable was changed by this step").help(format!(
-        "lower the learning rate (it is {}), or bring the data to a small range",
+        "lower the learning rate (it is {:?}), or bring the data to a small range",
         run.optimizer.learning_rate
     ));
     let cause = core.executor().first_non_finite(&program.graph, bindings);
@@ -378,7 +378,13 @@ fn explain_non_finite(
         Body::Op(op) => error.label(format!("`{}` gave the first value that is not finite", op.name())),
         _ => error.label("the first value that is not finite"),
     };
-    error.at(instruction.site.unwrap_or(site))
+    error.at(instruction.site.filter(|site| !is_ours(site.file())).unwrap_or(site))
+}
+
+/// Whether a source file is one of Carnyx's own, where the user can change nothing.
+fn is_ours(file: &str) -> bool {
+    file.contains("carnyx-graph")
+        || (file.starts_with(file!().trim_end_matches("fit.rs")) && !file.ends_with("tests.rs"))
 }
 
 /// The order of epoch `epoch`: Fisher and Yates, with the numbers of a SplitMix64 generator.

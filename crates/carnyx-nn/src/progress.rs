@@ -36,7 +36,9 @@ pub(crate) struct Progress {
     look_at: usize,
     stride: usize,
     steps: usize,
-    /// Characters of the line on the screen, to be wiped by the next one.
+    /// `Epoch 3/30`, for a line that is printed when the epoch ends.
+    epoch: String,
+    /// Characters of the unfinished line on the screen, to be wiped by the next one.
     line: usize,
 }
 
@@ -47,7 +49,17 @@ impl Progress {
             style => style,
         };
         let now = Instant::now();
-        Progress { style, began: now, drawn: now, looked: now, look_at: 0, stride: 1, steps: 0, line: 0 }
+        Progress {
+            style,
+            began: now,
+            drawn: now,
+            looked: now,
+            look_at: 0,
+            stride: 1,
+            steps: 0,
+            epoch: String::new(),
+            line: 0,
+        }
     }
 
     /// An epoch of `steps` steps begins; `epoch` is counted from 0.
@@ -57,7 +69,7 @@ impl Progress {
         (self.steps, self.line) = (steps, 0);
         match self.style {
             Verbosity::Bar => print(&format!("Epoch {}/{epochs}\n", epoch + 1)),
-            Verbosity::Line => print(&format!("Epoch {}/{epochs} - ", epoch + 1)),
+            Verbosity::Line => self.epoch = format!("Epoch {}/{epochs}", epoch + 1),
             Verbosity::Silent => {}
         }
     }
@@ -95,7 +107,7 @@ impl Progress {
         let time = format!("{} {}", seconds(elapsed), per_step(elapsed, done));
         match self.style {
             Verbosity::Bar => self.draw(&format!("{} {time} - {logs}", bar(done, self.steps)), true),
-            Verbosity::Line => print(&format!("{done}/{} - {time} - {logs}\n", self.steps)),
+            Verbosity::Line => print(&format!("{} - {done}/{} - {time} - {logs}\n", self.epoch, self.steps)),
             Verbosity::Silent => {}
         }
     }
@@ -104,7 +116,16 @@ impl Progress {
         let length = text.chars().count();
         let wipe = " ".repeat(self.line.saturating_sub(length));
         print(&format!("\r{text}{wipe}{}", if is_last { "\n" } else { "" }));
-        self.line = length;
+        self.line = if is_last { 0 } else { length };
+    }
+}
+
+/// An error ends an epoch in the middle: what is printed then begins on a line of its own.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.line > 0 {
+            print("\n");
+        }
     }
 }
 

@@ -66,7 +66,9 @@ pub fn unary_kernel(isa: Isa, op: Unary, dtype: DType) -> UnaryKernel {
         DType::I32 => unary_integer::<i32>(isa, op),
         DType::I64 => unary_integer::<i64>(isa, op),
         DType::Bool if op == Unary::Not => unary(isa, |x: u8| u8::from(x == 0)),
-        DType::U8 | DType::Bool => panic!("{op:?} is not defined on {dtype}: shape inference has let it pass"),
+        DType::U8 | DType::Bool => {
+            panic!("{op:?} is not defined on {dtype}: shape inference has let it pass")
+        }
     }
 }
 
@@ -74,7 +76,15 @@ fn unary_f32(isa: Isa, op: Unary) -> UnaryKernel {
     match op {
         Unary::Neg => unary(isa, |x: f32| -x),
         Unary::Abs => unary(isa, |x: f32| x.abs()),
-        Unary::Sign => unary(isa, |x: f32| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }),
+        Unary::Sign => unary(isa, |x: f32| {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }),
         Unary::Exp => smooth(isa, vector_math::exp::<Fused>, vector_math::exp::<Separate>),
         Unary::Expm1 => smooth(isa, vector_math::expm1::<Fused>, vector_math::expm1::<Separate>),
         Unary::Log => smooth(isa, vector_math::log::<Fused>, vector_math::log::<Separate>),
@@ -106,7 +116,15 @@ fn unary_f64(isa: Isa, op: Unary) -> UnaryKernel {
     match op {
         Unary::Neg => unary(isa, |x: f64| -x),
         Unary::Abs => unary(isa, |x: f64| x.abs()),
-        Unary::Sign => unary(isa, |x: f64| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }),
+        Unary::Sign => unary(isa, |x: f64| {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }),
         Unary::Exp => unary(isa, f64::exp),
         Unary::Expm1 => unary(isa, f64::exp_m1),
         Unary::Log => unary(isa, f64::ln),
@@ -182,7 +200,13 @@ macro_rules! binary_float {
                 Binary::Rem => binary(isa, |x: $type, y: $type| {
                     let r = x % y;
                     let other_sign = (r < 0.0) != (y < 0.0);
-                    if r == 0.0 { r.copysign(y) } else if other_sign { r + y } else { r }
+                    if r == 0.0 {
+                        r.copysign(y)
+                    } else if other_sign {
+                        r + y
+                    } else {
+                        r
+                    }
                 }),
                 Binary::Pow => binary(isa, <$type>::powf),
                 Binary::Maximum => binary(isa, |x: $type, y: $type| {
@@ -243,7 +267,9 @@ fn binary_bool(isa: Isa, op: Binary) -> BinaryKernel {
         | Binary::Maximum
         | Binary::Minimum
         | Binary::Less
-        | Binary::LessEqual => panic!("{op:?} is not defined on truth values: shape inference has let it pass"),
+        | Binary::LessEqual => {
+            panic!("{op:?} is not defined on truth values: shape inference has let it pass")
+        }
     }
 }
 

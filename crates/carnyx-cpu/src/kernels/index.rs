@@ -33,7 +33,9 @@ impl Indices {
                 DType::I32 => i64::from(*self.address.cast::<i32>().add(i)),
                 DType::I64 => *self.address.cast::<i64>().add(i),
                 DType::U8 => i64::from(*self.address.add(i)),
-                DType::F32 | DType::F64 | DType::Bool => panic!("shape inference has let {} indices pass", self.dtype),
+                DType::F32 | DType::F64 | DType::Bool => {
+                    panic!("shape inference has let {} indices pass", self.dtype)
+                }
             }
         };
         let size = size as i64;
@@ -324,8 +326,22 @@ mod tests {
         let mut back = vec![f32::NAN; 12];
         // SAFETY: as above.
         unsafe {
-            scatter_add(DType::F32, back.as_mut_ptr().cast(), out.as_ptr().cast(), lines, indices(&which), 0..1);
-            scatter_add(DType::F32, back.as_mut_ptr().cast(), out.as_ptr().cast(), lines, indices(&which), 1..4);
+            scatter_add(
+                DType::F32,
+                back.as_mut_ptr().cast(),
+                out.as_ptr().cast(),
+                lines,
+                indices(&which),
+                0..1,
+            );
+            scatter_add(
+                DType::F32,
+                back.as_mut_ptr().cast(),
+                out.as_ptr().cast(),
+                lines,
+                indices(&which),
+                1..4,
+            );
         }
         assert_eq!(back, [0., 2., 0., 0., 8., 10., 12., 14., 0., 0., 20., 22.]);
     }
@@ -340,7 +356,14 @@ mod tests {
         // SAFETY: six elements, four indices and results.
         unsafe {
             gather_along(8, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, (indices, 2), 0..4);
-            scatter_along(DType::I64, back.as_mut_ptr().cast(), out.as_ptr().cast(), lines, (indices, 2), 0..2);
+            scatter_along(
+                DType::I64,
+                back.as_mut_ptr().cast(),
+                out.as_ptr().cast(),
+                lines,
+                (indices, 2),
+                0..2,
+            );
         }
         assert_eq!(out, [3, 1, 5, 5]);
         assert_eq!(back, [1, 0, 3, 0, 10, 0]);
@@ -359,7 +382,9 @@ mod tests {
         let mut out = vec![-1; x.len()];
         let mut scratch = vec![0; arg_sort_scratch(lines)];
         // SAFETY: the sizes are those of `lines`.
-        unsafe { arg_sort(dtype, out.as_mut_ptr(), x.as_ptr().cast(), lines, 0..lines.count(), &mut scratch) };
+        unsafe {
+            arg_sort(dtype, out.as_mut_ptr(), x.as_ptr().cast(), lines, 0..lines.count(), &mut scratch)
+        };
         out
     }
 
@@ -369,8 +394,14 @@ mod tests {
         let line = Lines { outer: 1, n: 8, inner: 1 };
         assert_eq!(sorted(DType::F32, &x, line), [4, 2, 3, 0, 6, 7, 1, 5]);
         assert_eq!(sorted(DType::F64, &x.map(f64::from), line), [4, 2, 3, 0, 6, 7, 1, 5]);
-        assert_eq!(sorted(DType::I32, &[3i32, -5, 3, 0, 1, 2], Lines { outer: 2, n: 3, inner: 1 }), [1, 0, 2, 0, 1, 2]);
-        assert_eq!(sorted(DType::I64, &[3i64, -5, 3, 0, 1, 2], Lines { outer: 1, n: 3, inner: 2 }), [2, 0, 0, 1, 1, 2]);
+        assert_eq!(
+            sorted(DType::I32, &[3i32, -5, 3, 0, 1, 2], Lines { outer: 2, n: 3, inner: 1 }),
+            [1, 0, 2, 0, 1, 2]
+        );
+        assert_eq!(
+            sorted(DType::I64, &[3i64, -5, 3, 0, 1, 2], Lines { outer: 1, n: 3, inner: 2 }),
+            [2, 0, 0, 1, 1, 2]
+        );
         assert_eq!(sorted(DType::Bool, &[1u8, 0, 1, 0], Lines { outer: 1, n: 4, inner: 1 }), [1, 3, 0, 2]);
     }
 

@@ -6,6 +6,7 @@
 
 pub mod elementwise;
 pub mod index;
+mod lanes;
 pub mod matmul;
 pub mod movement;
 mod number;
@@ -15,14 +16,15 @@ pub mod rows;
 pub mod vector_math;
 
 use crate::isa::Isa;
-use vector_math::{Arithmetic, Separate};
+use lanes::Instructions;
+use vector_math::Separate;
 
 /// A computation written as plain loops and compiled once for each instruction set.
 trait Vectorized {
     type Output;
 
     /// The computation; to be `#[inline(always)]`, so that each set of instructions gets a copy of its own.
-    fn run<A: Arithmetic>(self) -> Self::Output;
+    fn run<I: Instructions>(self) -> Self::Output;
 }
 
 /// Runs the copy of `kernel` that was compiled for `isa`.
@@ -43,11 +45,11 @@ fn run_on<K: Vectorized>(isa: Isa, kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn run_avx512<K: Vectorized>(kernel: K) -> K::Output {
-    kernel.run::<vector_math::Fused>()
+    kernel.run::<lanes::Avx512>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<K: Vectorized>(kernel: K) -> K::Output {
-    kernel.run::<vector_math::Fused>()
+    kernel.run::<lanes::Avx2>()
 }

@@ -4,7 +4,7 @@
 //! is, with adjacent axes that lie alike collapsed into one; [`read_view`] and [`write_view`] copy any range of
 //! their elements, so that a range can be a thread's part or a tile. Nothing here looks at what the elements are.
 
-use super::vector_math::Arithmetic;
+use super::lanes::Instructions;
 use super::{Vectorized, run_on};
 use crate::isa::Isa;
 use carnyx_graph::op::Span;
@@ -65,7 +65,8 @@ impl View {
     pub fn sliced(sizes: &[usize], spans: &[Span]) -> View {
         let own = signed_strides(sizes);
         let offset = own.iter().zip(spans).map(|(stride, span)| stride * span.start as isize).sum();
-        let strides: Vec<isize> = own.iter().zip(spans).map(|(stride, span)| stride * span.step as isize).collect();
+        let strides: Vec<isize> =
+            own.iter().zip(spans).map(|(stride, span)| stride * span.step as isize).collect();
         View::new(&spans.iter().map(Span::len).collect::<Vec<_>>(), &strides, offset)
     }
 
@@ -175,7 +176,15 @@ fn for_each_run(view: &View, first: usize, n: usize, mut visit: impl FnMut(Run))
 ///
 /// The processor has `isa`. `size` is 1, 4 or 8; `out` and `x` are aligned to it. `out` is valid for `n` elements
 /// that nobody else touches, `x` at the elements that the view names in the range, and they do not overlap.
-pub unsafe fn read_view(isa: Isa, size: usize, out: *mut u8, x: *const u8, view: &View, first: usize, n: usize) {
+pub unsafe fn read_view(
+    isa: Isa,
+    size: usize,
+    out: *mut u8,
+    x: *const u8,
+    view: &View,
+    first: usize,
+    n: usize,
+) {
     // SAFETY: the contract is passed on.
     unsafe {
         match size {
@@ -199,7 +208,9 @@ unsafe fn read<T: Copy + Default>(isa: Isa, out: *mut T, x: *const T, view: &Vie
         }
         for i in 0..run.rows {
             // SAFETY: a row of the view, and as many elements of the result.
-            unsafe { read_row(out.add(i * run.length), x.wrapping_offset(i as isize * row), run.length, column) };
+            unsafe {
+                read_row(out.add(i * run.length), x.wrapping_offset(i as isize * row), run.length, column)
+            };
         }
     });
 }
@@ -267,7 +278,7 @@ impl<T: Copy + Default> Vectorized for Transpose<T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
+    fn run<I: Instructions>(self) {
         let Transpose { out, x, rows, columns, stride } = self;
         for i in (0..rows).step_by(BLOCK) {
             let height = BLOCK.min(rows - i);
@@ -318,7 +329,11 @@ pub unsafe fn gather_rows(out: *mut u8, x: *const u8, row_bytes: usize, rows: &[
     for (j, row) in rows.iter().enumerate() {
         // SAFETY: the caller's promise.
         unsafe {
-            std::ptr::copy_nonoverlapping(x.add(*row as usize * row_bytes), out.add(j * row_bytes), row_bytes);
+            std::ptr::copy_nonoverlapping(
+                x.add(*row as usize * row_bytes),
+                out.add(j * row_bytes),
+                row_bytes,
+            );
         }
     }
 }
@@ -367,11 +382,21 @@ mod tests {
             let total = view.elements();
             assert_eq!(total, wanted.len());
             for isa in Isa::available() {
-                for (first, last) in [(0, total), (total / 3, total), (1.min(total), total - total / 4), (0, total / 2)] {
+                for (first, last) in
+                    [(0, total), (total / 3, total), (1.min(total), total - total / 4), (0, total / 2)]
+                {
                     let mut out = vec![u32::MAX; last - first];
                     // SAFETY: `x` has all elements that the view names.
                     unsafe {
-                        read_view(isa, 4, out.as_mut_ptr().cast(), x.as_ptr().cast(), &view, first, last - first);
+                        read_view(
+                            isa,
+                            4,
+                            out.as_mut_ptr().cast(),
+                            x.as_ptr().cast(),
+                            &view,
+                            first,
+                            last - first,
+                        );
                     }
                     assert_eq!(out, wanted[first..last], "{view:?} from {first} to {last}");
                 }
@@ -397,7 +422,8 @@ mod tests {
 
     #[test]
     fn writing_is_the_reverse_of_reading() {
-        for (view, n) in views().into_iter().filter(|(view, _)| view.axes().0.all(|(_, stride)| stride != 0)) {
+        for (view, n) in views().into_iter().filter(|(view, _)| view.axes().0.all(|(_, stride)| stride != 0))
+        {
             let total = view.elements();
             let x: Vec<u32> = (1..=total as u32).collect();
             let (mut out, mut back) = (vec![0u32; n], vec![0u32; total]);

@@ -1,5 +1,7 @@
 //! The element types as numbers, for kernels that are the same for all of them.
 
+use super::lanes::{Instructions, LANES, Lanes};
+
 /// A number that can be added, multiplied and compared without a panic: integers wrap around.
 pub(super) trait Number: Copy + PartialOrd {
     const ZERO: Self;
@@ -8,6 +10,8 @@ pub(super) trait Number: Copy + PartialOrd {
     const LEAST: Self;
     /// Not below any number.
     const GREATEST: Self;
+    /// Sixteen of them.
+    type Lanes<I: Instructions>: Lanes<Self>;
 
     fn plus(self, y: Self) -> Self;
     fn times(self, y: Self) -> Self;
@@ -31,8 +35,9 @@ pub(super) trait Number: Copy + PartialOrd {
 }
 
 macro_rules! float {
-    ($($type:ty)*) => { $(
+    ($($type:ty, $lanes:ty;)*) => { $(
         impl Number for $type {
+            type Lanes<I: Instructions> = $lanes;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const LEAST: Self = <$type>::NEG_INFINITY;
@@ -60,6 +65,7 @@ macro_rules! float {
 macro_rules! integer {
     ($($type:ty)*) => { $(
         impl Number for $type {
+            type Lanes<I: Instructions> = [$type; LANES];
             const ZERO: Self = 0;
             const ONE: Self = 1;
             const LEAST: Self = <$type>::MIN;
@@ -84,7 +90,7 @@ macro_rules! integer {
     )* };
 }
 
-float!(f32 f64);
+float!(f32, I::Floats; f64, [f64; LANES];);
 integer!(i32 i64 u8);
 
 /// Evaluates an expression with a name for the type of elements of a `DType`; truth values are bytes.

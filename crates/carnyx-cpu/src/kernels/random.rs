@@ -13,7 +13,8 @@
 //! Each element of uniform and truncated normal numbers takes one word; normal numbers take two words for two
 //! elements of one block. Invariant: filling a range in parts gives the same numbers as filling it at once.
 
-use super::vector_math::{Arithmetic, Separate, log, sin_cos_turns};
+use super::lanes::Instructions;
+use super::vector_math::{Separate, log, sin_cos_turns};
 use super::{Vectorized, run_on};
 use crate::isa::Isa;
 use carnyx_graph::{Address, Distribution};
@@ -159,9 +160,10 @@ impl<D: Fn(&Words, &mut [f32; GROUP])> Vectorized for Fill<'_, D> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
+    fn run<I: Instructions>(self) {
         let key = self.stream.key();
-        let draw = |group: u64, out: &mut [f32; GROUP]| (self.draw)(&words(group, self.stream.step, key), out);
+        let draw =
+            |group: u64, out: &mut [f32; GROUP]| (self.draw)(&words(group, self.stream.step, key), out);
         let mut group = self.first / GROUP as u64;
         let mut out = self.out;
         let skipped = (self.first % GROUP as u64) as usize;
@@ -191,7 +193,8 @@ mod tests {
     use crate::kernels::vector_math::erf_f64;
 
     const STREAM: Stream = Stream { seed: 7, step: 3, address: Address(0x1234_5678_9abc_def0) };
-    const ALL: [Distribution; 3] = [Distribution::Uniform, Distribution::Normal, Distribution::TruncatedNormal];
+    const ALL: [Distribution; 3] =
+        [Distribution::Uniform, Distribution::Normal, Distribution::TruncatedNormal];
 
     fn draw(distribution: Distribution, n: usize, stream: Stream) -> Vec<f32> {
         let mut out = vec![0.0; n];

@@ -2,13 +2,13 @@
 //!
 //! An array is seen as [`Lines`]: `outer × n × inner` elements, of which the `n` of a line are reduced. Reductions
 //! over several axes are several such [`passes`]. A kernel computes a range of the `outer × inner` results. Sums are
-//! taken in many lanes, or in blocks of 128, so that rounding errors grow with the length of neither.
+//! taken in many lanes, or in blocks of 32, so that rounding errors grow with the length of neither.
 //!
 //! Invariant: the order in which a line is reduced depends on the shape only. A long line of its own is cut into
 //! [`PARTIAL`] elements by whoever wants it shared: [`reduce_partials`], then [`reduce_combined`].
 
+use super::lanes::{Combine, Greatest, Instructions, LANES, Lanes, Product, Smallest, Sum};
 use super::number::{Number, with_number};
-use super::vector_math::Arithmetic;
 use super::{Vectorized, run_on};
 use crate::isa::Isa;
 use carnyx_graph::DType;
@@ -70,7 +70,9 @@ pub fn passes(sizes: &[usize], axes: &[usize]) -> Vec<Lines> {
     }
     let mut passes = Vec::new();
     // The longest first, because it leaves the least to the others.
-    while let Some((at, _)) = groups.iter().enumerate().filter(|(_, group)| group.0).max_by_key(|(_, group)| group.1) {
+    while let Some((at, _)) =
+        groups.iter().enumerate().filter(|(_, group)| group.0).max_by_key(|(_, group)| group.1)
+    {
         let sizes: Vec<usize> = groups.iter().map(|group| group.1).collect();
         passes.push(Lines::along(&sizes, at));
         groups.remove(at);
@@ -161,34 +163,40 @@ pub unsafe fn reduce_combined(isa: Isa, reduce: Reduce, dtype: DType, out: *mut 
 }
 
 /// Reductions, and sums instead of means.
-fn reduce_lines<T: Number>(isa: Isa, reduce: Reduce, out: &mut [T], x: &[T], lines: Lines, part: Range<usize>) {
+fn reduce_lines<T: Number>(
+    isa: Isa,
+    reduce: Reduce,
+    out: &mut [T],
+    x: &[T],
+    lines: Lines,
+    part: Range<usize>,
+) {
     match reduce {
-        Reduce::Sum | Reduce::Mean => run_on(isa, Fold { out, x, lines, part, start: T::ZERO, f: T::plus }),
-        Reduce::Prod => run_on(isa, Fold { out, x, lines, part, start: T::ONE, f: T::times }),
-        Reduce::Max => run_on(isa, Fold { out, x, lines, part, start: T::LEAST, f: T::greater }),
-        Reduce::Min => run_on(isa, Fold { out, x, lines, part, start: T::GREATEST, f: T::smaller }),
+        Reduce::Sum | Reduce::Mean => run_on(isa, Fold { out, x, lines, part, combine: Sum }),
+        Reduce::Prod => run_on(isa, Fold { out, x, lines, part, combine: Product }),
+        Reduce::Max => run_on(isa, Fold { out, x, lines, part, combine: Greatest }),
+        Reduce::Min => run_on(isa, Fold { out, x, lines, part, combine: Smallest }),
     }
 }
 
-struct Fold<'a, T, F> {
+struct Fold<'a, T, C> {
     out: &'a mut [T],
     x: &'a [T],
     lines: Lines,
     part: Range<usize>,
-    start: T,
-    f: F,
+    combine: C,
 }
 
-impl<T: Number, F: Fn(T, T) -> T + Copy> Vectorized for Fold<'_, T, F> {
+impl<T: Number, C: Combine> Vectorized for Fold<'_, T, C> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let Fold { out, x, lines, part, start, f } = self;
+    fn run<I: Instructions>(self) {
+        let Fold { out, x, lines, part, combine } = self;
         let Lines { n, inner, .. } = lines;
         if inner == 1 {
             for (out, line) in out.iter_mut().zip(part) {
-                *out = fold_line(&x[line * n..][..n], start, f);
+                *out = fold_line::<I, T, C>(&x[line * n..][..n], combine);
             }
             return;
         }
@@ -197,127 +205,123 @@ impl<T: Number, F: Fn(T, T) -> T + Copy> Vectorized for Fold<'_, T, F> {
             let x = &x[o * n * inner..][..n * inner];
             let (to, rest) = std::mem::take(&mut out).split_at_mut(columns.len());
             out = rest;
-            fold_columns(to, x, columns, inner, (start, f));
+            fold_columns::<I, T, C>(to, x, columns.start, inner);
         });
     }
 }
 
-/// One value from a line: lane `l` takes elements `l`, `l + LANES`, …, and the lanes are combined pairwise. Each
-/// [`BLOCKS`] elements of a lane are reduced before they join the others.
-#[inline(always)]
-pub(super) fn fold_line<T: Copy>(line: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
-    // Few elements would leave most lanes empty.
-    if line.len() < 64 { fold_lanes::<T, 8, 1>(line, start, f) } else { fold_lanes::<T, 16, 4>(line, start, f) }
-}
+/// Vectors that are reduced side by side, so that the processor need not wait for any.
+const GROUPS: usize = 4;
+/// Elements of a lane, or rows, that are reduced on their own before they join the others.
+const BLOCK: usize = 32;
 
-/// Elements of a lane that are reduced on their own.
-const BLOCKS: usize = 32;
-
-/// `GROUPS` groups of `LANES` lanes: what the compiler keeps in registers is one group in each.
+/// One value from a line: lane `l` of 64 takes elements `l`, `l + 64`, …, and the lanes are combined pairwise. Lines
+/// of fewer than 16 are reduced in order.
 #[inline(always)]
-fn fold_lanes<T: Copy, const LANES: usize, const GROUPS: usize>(
-    line: &[T],
-    start: T,
-    f: impl Fn(T, T) -> T,
-) -> T {
-    let mut lanes = [[start; LANES]; GROUPS];
+pub(super) fn fold_line<I: Instructions, T: Number, C: Combine>(line: &[T], _combine: C) -> T {
+    if line.len() < LANES {
+        return line.iter().fold(C::start(), |sum, x| C::one(sum, *x));
+    }
     let (parts, rest) = line.as_chunks::<LANES>();
-    let (blocks, parts) = parts.as_chunks::<GROUPS>();
-    for blocks in blocks.chunks(BLOCKS) {
-        let mut sums = [[start; LANES]; GROUPS];
-        for block in blocks {
-            for group in 0..GROUPS {
-                join(&mut sums[group], &block[group], &f);
-            }
-        }
-        for group in 0..GROUPS {
-            join(&mut lanes[group], &sums[group], &f);
-        }
-    }
-    for (lanes, part) in lanes.iter_mut().zip(parts) {
-        join(lanes, part, &f);
-    }
-    let mut lanes = (1..GROUPS).fold(lanes[0], |mut sum, group| {
-        join(&mut sum, &lanes[group], &f);
-        sum
-    });
+    let mut lanes = fold_vectors::<T, T::Lanes<I>, C>(parts);
     for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane = f(*lane, *x);
+        *lane = C::one(*lane, *x);
     }
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
-            lanes[lane] = f(lanes[lane], lanes[lane + width]);
+            lanes[lane] = C::one(lanes[lane], lanes[lane + width]);
         }
         width /= 2;
     }
     lanes[0]
 }
 
-/// Each lane with its partner: one or two vector instructions.
 #[inline(always)]
-fn join<T: Copy, const LANES: usize>(to: &mut [T; LANES], from: &[T; LANES], f: &impl Fn(T, T) -> T) {
-    for lane in 0..LANES {
-        to[lane] = f(to[lane], from[lane]);
+fn fold_vectors<T: Number, L: Lanes<T>, C: Combine>(parts: &[[T; LANES]]) -> [T; LANES] {
+    let (groups, parts) = parts.as_chunks::<GROUPS>();
+    let mut total = [L::splat(C::start()); GROUPS];
+    for block in groups.chunks(BLOCK) {
+        let mut sums = [L::splat(C::start()); GROUPS];
+        for group in block {
+            for i in 0..GROUPS {
+                sums[i] = C::all(sums[i], L::load(&group[i]));
+            }
+        }
+        for i in 0..GROUPS {
+            total[i] = C::all(total[i], sums[i]);
+        }
+    }
+    for (total, part) in total.iter_mut().zip(parts) {
+        *total = C::all(*total, L::load(part));
+    }
+    let [a, b, c, d] = total;
+    let mut lanes = [C::start(); LANES];
+    C::all(C::all(a, b), C::all(c, d)).store(&mut lanes);
+    lanes
+}
+
+/// One value from each column of a matrix with rows of `inner`: those from `first` on, as many as `out` has.
+#[inline(always)]
+fn fold_columns<I: Instructions, T: Number, C: Combine>(out: &mut [T], x: &[T], first: usize, inner: usize) {
+    let width = out.len();
+    let mut at = 0;
+    while width - at >= GROUPS * LANES {
+        fold_block::<T, T::Lanes<I>, C, GROUPS>(&mut out[at..], x, first + at, inner);
+        at += GROUPS * LANES;
+    }
+    while width - at >= LANES {
+        fold_block::<T, T::Lanes<I>, C, 1>(&mut out[at..], x, first + at, inner);
+        at += LANES;
+    }
+    if at < width && width >= LANES {
+        // The last columns, some of them for the second time: a column does not depend on its neighbours.
+        let at = width - LANES;
+        fold_block::<T, T::Lanes<I>, C, 1>(&mut out[at..], x, first + at, inner);
+    } else {
+        fold_narrow::<T, C>(&mut out[at..], x, first + at, inner);
     }
 }
 
-/// Rows that are added up before their sum joins the others.
-const ROWS: usize = 128;
-
-/// One value from each of the `columns` of a matrix with rows of `inner`, many columns at a time.
+/// The first `GROUPS * LANES` of `out`.
 #[inline(always)]
-fn fold_columns<T: Copy, F: Fn(T, T) -> T + Copy>(
+fn fold_block<T: Number, L: Lanes<T>, C: Combine, const GROUPS: usize>(
     out: &mut [T],
-    x: &[T],
-    columns: Range<usize>,
-    inner: usize,
-    (start, f): (T, F),
-) {
-    let (blocks, rest) = out.as_chunks_mut::<64>();
-    let mut column = columns.start;
-    for block in blocks {
-        let sums: [[T; 16]; 4] = fold_block(x, column, inner, (start, f));
-        block.copy_from_slice(sums.as_flattened());
-        column += 64;
-    }
-    let (blocks, rest) = rest.as_chunks_mut::<16>();
-    for block in blocks {
-        [*block] = fold_block(x, column, inner, (start, f));
-        column += 16;
-    }
-    let (blocks, rest) = rest.as_chunks_mut::<4>();
-    for block in blocks {
-        [*block] = fold_block(x, column, inner, (start, f));
-        column += 4;
-    }
-    for out in rest {
-        [[*out]] = fold_block(x, column, inner, (start, f));
-        column += 1;
-    }
-}
-
-#[inline(always)]
-fn fold_block<T: Copy, F: Fn(T, T) -> T, const LANES: usize, const GROUPS: usize>(
     x: &[T],
     column: usize,
     inner: usize,
-    (start, f): (T, F),
-) -> [[T; LANES]; GROUPS] {
-    let mut total = [[start; LANES]; GROUPS];
-    for rows in x.chunks(ROWS * inner) {
-        let mut sums = [[start; LANES]; GROUPS];
+) {
+    let mut total = [L::splat(C::start()); GROUPS];
+    for rows in x.chunks(BLOCK * inner) {
+        let mut sums = [L::splat(C::start()); GROUPS];
         for row in rows.chunks_exact(inner) {
-            let (row, _) = row[column..][..LANES * GROUPS].as_chunks::<LANES>();
-            for group in 0..GROUPS {
-                join(&mut sums[group], &row[group], &f);
+            let (row, _) = row[column..][..GROUPS * LANES].as_chunks::<LANES>();
+            for i in 0..GROUPS {
+                sums[i] = C::all(sums[i], L::load(&row[i]));
             }
         }
-        for group in 0..GROUPS {
-            join(&mut total[group], &sums[group], &f);
+        for i in 0..GROUPS {
+            total[i] = C::all(total[i], sums[i]);
         }
     }
-    total
+    let (out, _) = out.as_chunks_mut::<LANES>();
+    total.iter().zip(out).for_each(|(total, out)| total.store(out));
+}
+
+/// Fewer columns than lanes.
+#[inline(always)]
+fn fold_narrow<T: Number, C: Combine>(out: &mut [T], x: &[T], column: usize, inner: usize) {
+    let width = out.len();
+    out.fill(C::start());
+    for rows in x.chunks(BLOCK * inner) {
+        let mut sums = [C::start(); LANES];
+        for row in rows.chunks_exact(inner) {
+            for (sum, x) in sums.iter_mut().zip(&row[column..][..width]) {
+                *sum = C::one(*sum, *x);
+            }
+        }
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = C::one(*out, sum));
+    }
 }
 
 /// `out[k] = x[0] + … + x[k]` along each of the lines `part`.
@@ -357,7 +361,9 @@ mod tests {
         let mut out = vec![f32::NAN; lines.count()];
         for part in parts {
             // SAFETY: the sizes are those of `lines`.
-            unsafe { reduce(isa, op, DType::F32, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, part.clone()) };
+            unsafe {
+                reduce(isa, op, DType::F32, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, part.clone())
+            };
         }
         out
     }
@@ -379,18 +385,25 @@ mod tests {
 
     #[test]
     fn parts_and_whole_are_near_the_plain_sum() {
-        for (outer, n, inner) in [(5, 10, 1), (3, 1000, 1), (1, 32, 300), (2, 300, 7), (4, 3, 65), (1, 1, 5), (2, 0, 3)] {
+        for (outer, n, inner) in
+            [(5, 10, 1), (3, 1000, 1), (1, 32, 300), (2, 300, 7), (4, 3, 65), (1, 1, 5), (2, 0, 3)]
+        {
             let lines = Lines { outer, n, inner };
-            let x: Vec<f32> = (0..lines.elements()).map(|i| 1.0 + ((i * 37 % 101) as f32 - 50.0) * 0.002).collect();
+            let x: Vec<f32> =
+                (0..lines.elements()).map(|i| 1.0 + ((i * 37 % 101) as f32 - 50.0) * 0.002).collect();
             let count = lines.count();
             for isa in Isa::available() {
                 for op in ALL {
                     let whole = reduced(isa, op, &x, lines, std::slice::from_ref(&(0..count)));
-                    let parts = reduced(isa, op, &x, lines, &[0..count / 3, count / 3..count / 2, count / 2..count]);
+                    let parts =
+                        reduced(isa, op, &x, lines, &[0..count / 3, count / 3..count / 2, count / 2..count]);
                     for (i, wanted) in plain(op, &x, lines).into_iter().enumerate() {
                         assert_eq!(whole[i].to_bits(), parts[i].to_bits());
                         let near = (f64::from(whole[i]) - wanted).abs() <= 1e-5 * wanted.abs();
-                        assert!(near || f64::from(whole[i]) == wanted || n == 0 && wanted.is_nan(), "{op:?} {lines:?}");
+                        assert!(
+                            near || f64::from(whole[i]) == wanted || n == 0 && wanted.is_nan(),
+                            "{op:?} {lines:?}"
+                        );
                     }
                 }
             }
@@ -403,9 +416,16 @@ mod tests {
         x[77] = f32::NAN;
         for isa in Isa::available() {
             for op in [Reduce::Max, Reduce::Min] {
-                let rows = reduced(isa, op, &x, Lines { outer: 2, n: 100, inner: 1 }, std::slice::from_ref(&(0..2)));
+                let rows =
+                    reduced(isa, op, &x, Lines { outer: 2, n: 100, inner: 1 }, std::slice::from_ref(&(0..2)));
                 assert!(rows[0].is_nan() && rows[1] == 1.0);
-                let columns = reduced(isa, op, &x, Lines { outer: 1, n: 2, inner: 100 }, std::slice::from_ref(&(0..100)));
+                let columns = reduced(
+                    isa,
+                    op,
+                    &x,
+                    Lines { outer: 1, n: 2, inner: 100 },
+                    std::slice::from_ref(&(0..100)),
+                );
                 assert!(columns[77].is_nan() && columns[76] == 1.0);
             }
         }
@@ -448,7 +468,15 @@ mod tests {
         assert_eq!(out, [1, 2, 3, 5, 7, 9]);
         // SAFETY: as above, and three results.
         unsafe {
-            reduce(Isa::detect(), Reduce::Max, DType::I64, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, 0..3);
+            reduce(
+                Isa::detect(),
+                Reduce::Max,
+                DType::I64,
+                out.as_mut_ptr().cast(),
+                x.as_ptr().cast(),
+                lines,
+                0..3,
+            );
         }
         assert_eq!(out[..3], [4, 5, 6]);
     }

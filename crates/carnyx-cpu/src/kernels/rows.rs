@@ -4,9 +4,10 @@
 //! NaN, or with an infinity that is greatest, becomes NaN. Short rows are computed sixteen at a time, a row in each
 //! lane; the lanes know nothing of each other. Invariant: the bits of a row depend on the row and its length only.
 
+use super::lanes::{Combine, Greatest, Instructions, LANES, Lanes, Sum};
 use super::number::{Number, with_number};
 use super::reduce::{Lines, fold_line};
-use super::vector_math::{self, Arithmetic};
+use super::vector_math;
 use super::{Vectorized, run_on};
 use crate::isa::Isa;
 use carnyx_graph::DType;
@@ -14,7 +15,6 @@ use std::ops::Range;
 
 /// Rows of at most this length are computed many at a time.
 const SHORT: usize = 32;
-const LANES: usize = 16;
 
 /// What becomes of each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,87 +61,77 @@ impl Vectorized for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
+    fn run<I: Instructions>(self) {
         let Rows { normalize, out, x, n } = self;
         if n <= SHORT {
             for (out, x) in out.chunks_mut(n * LANES).zip(x.chunks(n * LANES)) {
-                short_rows::<A>(normalize, out, x, n);
+                short_rows::<I>(normalize, out, x, n);
             }
         } else {
             for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-                long_row::<A>(normalize, out, x);
+                long_row::<I>(normalize, out, x);
             }
         }
     }
-}
-
-/// The greater; a NaN in `y` is ignored, for the sum shows it.
-#[inline(always)]
-fn greater(x: f32, y: f32) -> f32 {
-    if y > x { y } else { x }
 }
 
 /// At most `LANES` rows, each in a lane. Lanes without a row hold zeros.
 #[inline(always)]
-fn short_rows<A: Arithmetic>(normalize: Normalize, out: &mut [f32], x: &[f32], n: usize) {
+fn short_rows<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32], n: usize) {
     let mut columns = [[0f32; LANES]; SHORT];
-    let columns = &mut columns[..n];
+    let mut exponentials = [[0f32; LANES]; SHORT];
+    let (columns, exponentials) = (&mut columns[..n], &mut exponentials[..n]);
     for (lane, row) in x.chunks_exact(n).enumerate() {
         columns.iter_mut().zip(row).for_each(|(column, x)| column[lane] = *x);
     }
-    let mut greatest = [f32::NEG_INFINITY; LANES];
-    for column in columns.iter() {
-        for lane in 0..LANES {
-            greatest[lane] = greater(greatest[lane], column[lane]);
-        }
+    let greatest = fold_lanes::<I::Floats, Greatest>(columns);
+    let minus_greatest = greatest.times(I::Floats::splat(-1.0));
+    columns.iter_mut().for_each(|column| I::Floats::load(column).plus(minus_greatest).store(column));
+    for (e, x) in exponentials.as_flattened_mut().iter_mut().zip(columns.as_flattened()) {
+        *e = vector_math::exp::<I>(*x);
     }
     let mut sums = [0f32; LANES];
-    for column in columns.iter_mut() {
-        for lane in 0..LANES {
-            let shifted = column[lane] - greatest[lane];
-            let e = vector_math::exp::<A>(shifted);
-            sums[lane] += e;
-            column[lane] = if normalize == Normalize::Softmax { e } else { shifted };
-        }
-    }
-    match normalize {
+    fold_lanes::<I::Floats, Sum>(exponentials).store(&mut sums);
+    // A loop whose length is not known becomes vector instructions, one of sixteen steps does not.
+    let rows = &mut sums[..x.len() / n];
+    let result: &[[f32; LANES]] = match normalize {
         Normalize::Softmax => {
-            let factors = sums.map(|sum| 1.0 / sum);
-            scale(columns, |x, lane| x * factors[lane]);
+            rows.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+            let factors = I::Floats::load(&sums);
+            exponentials.iter_mut().for_each(|e| I::Floats::load(e).times(factors).store(e));
+            exponentials
         }
         Normalize::LogSoftmax => {
-            let logarithms = sums.map(vector_math::log::<A>);
-            scale(columns, |x, lane| x - logarithms[lane]);
+            rows.iter_mut().for_each(|sum| *sum = -vector_math::log::<I>(*sum));
+            let logarithms = I::Floats::load(&sums);
+            columns.iter_mut().for_each(|column| I::Floats::load(column).plus(logarithms).store(column));
+            columns
         }
-    }
+    };
     for (lane, row) in out.chunks_exact_mut(n).enumerate() {
-        row.iter_mut().zip(columns.iter()).for_each(|(out, column)| *out = column[lane]);
+        row.iter_mut().zip(result).for_each(|(out, column)| *out = column[lane]);
     }
 }
 
 #[inline(always)]
-fn scale(columns: &mut [[f32; LANES]], f: impl Fn(f32, usize) -> f32) {
-    for column in columns {
-        for lane in 0..LANES {
-            column[lane] = f(column[lane], lane);
-        }
-    }
+fn fold_lanes<L: Lanes<f32>, C: Combine>(columns: &[[f32; LANES]]) -> L {
+    columns.iter().fold(L::splat(C::start()), |sum, column| C::all(sum, L::load(column)))
 }
 
 #[inline(always)]
-fn long_row<A: Arithmetic>(normalize: Normalize, out: &mut [f32], x: &[f32]) {
-    let greatest = fold_line(x, f32::NEG_INFINITY, greater);
+fn long_row<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32]) {
+    let greatest = fold_line::<I, f32, _>(x, Greatest);
     for (out, x) in out.iter_mut().zip(x) {
-        *out = vector_math::exp::<A>(x - greatest);
+        *out = vector_math::exp::<I>(x - greatest);
     }
-    let sum = fold_line(out, 0.0, |x, y| x + y);
+    let sum = fold_line::<I, f32, _>(out, Sum);
     match normalize {
         Normalize::Softmax => {
             let factor = 1.0 / sum;
             out.iter_mut().for_each(|out| *out *= factor);
         }
         Normalize::LogSoftmax => {
-            let logarithm = vector_math::log::<A>(sum);
+            let logarithm = vector_math::log::<I>(sum);
             out.iter_mut().zip(x).for_each(|(out, x)| *out = x - greatest - logarithm);
         }
     }
@@ -175,20 +165,20 @@ impl<T: Number> Vectorized for ArgMax<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
+    fn run<I: Instructions>(self) {
         let Lines { n, inner, .. } = self.lines;
         for (out, line) in self.out.iter_mut().zip(self.part) {
             let first = line / inner * n * inner + line % inner;
             let line = &self.x[first..=first + (n - 1) * inner];
-            *out = if inner == 1 && n > SHORT { search(line) } else { walk(line, inner) } as i64;
+            *out = if inner == 1 && n > SHORT { search::<I, T>(line) } else { walk(line, inner) } as i64;
         }
     }
 }
 
 /// Elements one after another: the greatest first, then its place.
 #[inline(always)]
-fn search<T: Number>(line: &[T]) -> usize {
-    let greatest = fold_line(line, T::LEAST, T::greater);
+fn search<I: Instructions, T: Number>(line: &[T]) -> usize {
+    let greatest = fold_line::<I, T, _>(line, Greatest);
     let is_it = |x: &T| *x == greatest || greatest.is_not_a_number() && x.is_not_a_number();
     line.iter().position(is_it).unwrap_or(0)
 }
@@ -227,7 +217,10 @@ mod tests {
                         for (out, wanted) in out.iter().zip(&wanted) {
                             // A logarithm near 0 is as exact as the sum near 1 that it comes from.
                             let tolerance = if normalize == Normalize::Softmax { 1e-9 } else { 2e-7 };
-                            assert!((f64::from(*out) - wanted).abs() <= 1e-6 * wanted.abs() + tolerance, "{out} {wanted}");
+                            assert!(
+                                (f64::from(*out) - wanted).abs() <= 1e-6 * wanted.abs() + tolerance,
+                                "{out} {wanted}"
+                            );
                         }
                         let mut single = vec![0.0; n];
                         normalize_f32(isa, normalize, &mut single, &x[(rows - 1) * n..], n);

@@ -71,7 +71,14 @@ fn reduced_expm1<A: Arithmetic>(x: f32) -> (i32, f32) {
     let r = A::mul_add(rounded, -LN_2_LOW, A::mul_add(rounded, -LN_2_HIGH, x));
     let p = polynomial::<A, 6>(
         r,
-        [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
+        [
+            1.9875691500e-4,
+            1.3981999507e-3,
+            8.3334519073e-3,
+            4.1665795894e-2,
+            1.6666665459e-1,
+            5.0000001201e-1,
+        ],
     );
     (k, A::mul_add(p, r * r, r))
 }
@@ -293,18 +300,24 @@ mod tests {
                 }
             }
         };
-        for bits in (0..0x7f80_0000u32).step_by(40_009) {
+        for bits in (0..0x7f80_0000u32).step_by(100_003) {
             check(f32::from_bits(bits));
             check(-f32::from_bits(bits));
         }
-        for i in 0..50_000u16 {
-            check(low.max(-110.0) + (high.min(110.0) - low.max(-110.0)) * f32::from(i) / 50_000.0);
+        for i in 0..20_000u16 {
+            check(low.max(-110.0) + (high.min(110.0) - low.max(-110.0)) * f32::from(i) / 20_000.0);
         }
         worst
     }
 
     #[track_caller]
-    fn within(limit: f64, [fused, separate]: [fn(f32) -> f32; 2], exact: fn(f64) -> f64, low: f32, high: f32) {
+    fn within(
+        limit: f64,
+        [fused, separate]: [fn(f32) -> f32; 2],
+        exact: fn(f64) -> f64,
+        low: f32,
+        high: f32,
+    ) {
         for f in [fused, separate] {
             let (error, x) = worst(f, exact, low, high);
             assert!(error <= limit, "{error} ulp at {x}: {} for {}", f(x), exact(f64::from(x)));
@@ -329,7 +342,8 @@ mod tests {
     #[test]
     fn special_arguments() {
         let (inf, nan) = (f32::INFINITY, f32::NAN);
-        for f in [exp::<Fused>, expm1::<Fused>, log::<Fused>, log1p::<Fused>, tanh::<Fused>, sigmoid::<Fused>] {
+        for f in [exp::<Fused>, expm1::<Fused>, log::<Fused>, log1p::<Fused>, tanh::<Fused>, sigmoid::<Fused>]
+        {
             assert!(f(nan).is_nan());
         }
         for f in [erf::<Fused>, sin::<Fused>, cos::<Fused>] {
@@ -341,7 +355,10 @@ mod tests {
         assert_eq!([log::<Fused>(0.0), log::<Fused>(-0.0), log::<Fused>(inf)], [-inf, -inf, inf]);
         assert!(log::<Fused>(-1.0).is_nan() && log::<Fused>(-inf).is_nan() && log1p::<Fused>(-1.5).is_nan());
         assert_eq!([log1p::<Fused>(-1.0), log1p::<Fused>(inf), log1p::<Fused>(1e-10)], [-inf, inf, 1e-10]);
-        assert_eq!([tanh::<Fused>(inf), tanh::<Fused>(-inf), erf::<Fused>(inf), erf::<Fused>(-inf)], [1., -1., 1., -1.]);
+        assert_eq!(
+            [tanh::<Fused>(inf), tanh::<Fused>(-inf), erf::<Fused>(inf), erf::<Fused>(-inf)],
+            [1., -1., 1., -1.]
+        );
         assert_eq!([sigmoid::<Fused>(inf), sigmoid::<Fused>(-inf), sigmoid::<Fused>(0.0)], [1.0, 0.0, 0.5]);
         for f in [expm1::<Fused>, log1p::<Fused>, tanh::<Fused>, erf::<Fused>, sin::<Fused>] {
             assert_eq!(f(-0.0).to_bits(), (-0.0f32).to_bits());

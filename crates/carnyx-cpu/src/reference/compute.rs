@@ -11,7 +11,12 @@ use carnyx_graph::{Bindings, DType, row_major_strides};
 use std::cmp::Ordering;
 
 /// The result of `op`, whose sizes and type are `facts`, before it is rounded to that type.
-pub(super) fn compute(op: &Op, facts: (&[usize], DType), operands: &[&Value], bindings: &Bindings) -> Elements {
+pub(super) fn compute(
+    op: &Op,
+    facts: (&[usize], DType),
+    operands: &[&Value],
+    bindings: &Bindings,
+) -> Elements {
     let (sizes, dtype) = facts;
     let x = || operands[0];
     match op {
@@ -59,7 +64,8 @@ pub(super) fn compute(op: &Op, facts: (&[usize], DType), operands: &[&Value], bi
         }),
         Op::Concat(axis) => concatenated(operands, sizes, *axis),
         Op::Flip(axes) => moved(x(), sizes, |index| {
-            let from = |axis: usize| if axes.contains(&axis) { sizes[axis] - 1 - index[axis] } else { index[axis] };
+            let from =
+                |axis: usize| if axes.contains(&axis) { sizes[axis] - 1 - index[axis] } else { index[axis] };
             Some((0..index.len()).map(from).collect())
         }),
 
@@ -74,7 +80,9 @@ pub(super) fn compute(op: &Op, facts: (&[usize], DType), operands: &[&Value], bi
             let places = along_places(*axis, operands[1], &x().sizes);
             picked(&x().elements, places.into_iter())
         }
-        Op::ScatterAlong(axis, _) => added(&x().elements, &along_places(*axis, operands[1], sizes), count(sizes)),
+        Op::ScatterAlong(axis, _) => {
+            added(&x().elements, &along_places(*axis, operands[1], sizes), count(sizes))
+        }
 
         Op::Dot { transpose_a, transpose_b } => dot(x(), operands[1], sizes, *transpose_a, *transpose_b),
 
@@ -129,7 +137,9 @@ fn moved(x: &Value, sizes: &[usize], from: impl Fn(&[usize]) -> Option<Vec<usize
 fn joined(values: &[&Value]) -> Elements {
     match &values[0].elements {
         Elements::Float(_) => Elements::Float(values.iter().flat_map(|x| x.floats().to_vec()).collect()),
-        Elements::Integer(_) => Elements::Integer(values.iter().flat_map(|x| x.integers().to_vec()).collect()),
+        Elements::Integer(_) => {
+            Elements::Integer(values.iter().flat_map(|x| x.integers().to_vec()).collect())
+        }
     }
 }
 
@@ -149,14 +159,15 @@ fn concatenated(operands: &[&Value], sizes: &[usize], axis: usize) -> Elements {
 }
 
 fn unary_elements(op: Unary, x: &Elements) -> Elements {
-    let truth = |x: &[f64], test: fn(f64) -> bool| {
-        Elements::Integer(x.iter().map(|x| i64::from(test(*x))).collect())
-    };
+    let truth =
+        |x: &[f64], test: fn(f64) -> bool| Elements::Integer(x.iter().map(|x| i64::from(test(*x))).collect());
     match (op, x) {
         (Unary::IsNan, Elements::Float(x)) => truth(x, f64::is_nan),
         (Unary::IsFinite, Elements::Float(x)) => truth(x, f64::is_finite),
         (_, Elements::Float(x)) => Elements::Float(x.iter().map(|x| number::unary_float(op, *x)).collect()),
-        (_, Elements::Integer(x)) => Elements::Integer(x.iter().map(|x| number::unary_integer(op, *x)).collect()),
+        (_, Elements::Integer(x)) => {
+            Elements::Integer(x.iter().map(|x| number::unary_integer(op, *x)).collect())
+        }
     }
 }
 
@@ -184,14 +195,22 @@ fn binary_elements(op: Binary, x: &Elements, y: &Elements) -> Elements {
 fn converted(x: &Elements, dtype: DType) -> Elements {
     match (x, dtype) {
         (Elements::Float(x), DType::F32 | DType::F64) => Elements::Float(x.clone()),
-        (Elements::Float(x), DType::I32) => Elements::Integer(x.iter().map(|x| i64::from(*x as i32)).collect()),
+        (Elements::Float(x), DType::I32) => {
+            Elements::Integer(x.iter().map(|x| i64::from(*x as i32)).collect())
+        }
         (Elements::Float(x), DType::I64) => Elements::Integer(x.iter().map(|x| *x as i64).collect()),
         (Elements::Float(x), DType::U8) => Elements::Integer(x.iter().map(|x| i64::from(*x as u8)).collect()),
-        (Elements::Float(x), DType::Bool) => Elements::Integer(x.iter().map(|x| i64::from(*x != 0.0)).collect()),
+        (Elements::Float(x), DType::Bool) => {
+            Elements::Integer(x.iter().map(|x| i64::from(*x != 0.0)).collect())
+        }
         // At once: by way of `f64` the largest would be rounded twice.
-        (Elements::Integer(x), DType::F32) => Elements::Float(x.iter().map(|x| f64::from(*x as f32)).collect()),
+        (Elements::Integer(x), DType::F32) => {
+            Elements::Float(x.iter().map(|x| f64::from(*x as f32)).collect())
+        }
         (Elements::Integer(x), DType::F64) => Elements::Float(x.iter().map(|x| *x as f64).collect()),
-        (Elements::Integer(x), DType::I32 | DType::I64 | DType::U8 | DType::Bool) => Elements::Integer(x.clone()),
+        (Elements::Integer(x), DType::I32 | DType::I64 | DType::U8 | DType::Bool) => {
+            Elements::Integer(x.clone())
+        }
     }
 }
 
@@ -199,7 +218,8 @@ fn converted(x: &Elements, dtype: DType) -> Elements {
 fn groups(x: &Value, axes: &[usize], sizes: &[usize]) -> Vec<Vec<usize>> {
     let mut groups = vec![Vec::new(); count(sizes)];
     for (i, index) in indices(&x.sizes).iter().enumerate() {
-        let kept: Vec<usize> = (0..index.len()).filter(|axis| !axes.contains(axis)).map(|axis| index[axis]).collect();
+        let kept: Vec<usize> =
+            (0..index.len()).filter(|axis| !axes.contains(axis)).map(|axis| index[axis]).collect();
         groups[position(&kept, sizes)].push(i);
     }
     groups
@@ -214,8 +234,12 @@ fn reduced(reduce: Reduce, axes: &[usize], x: &Value, sizes: &[usize]) -> Elemen
                 match reduce {
                     Reduce::Sum => values.sum(),
                     Reduce::Mean => values.sum::<f64>() / group.len() as f64,
-                    Reduce::Max => values.fold(f64::NEG_INFINITY, |x, y| number::binary_float(Binary::Maximum, x, y)),
-                    Reduce::Min => values.fold(f64::INFINITY, |x, y| number::binary_float(Binary::Minimum, x, y)),
+                    Reduce::Max => {
+                        values.fold(f64::NEG_INFINITY, |x, y| number::binary_float(Binary::Maximum, x, y))
+                    }
+                    Reduce::Min => {
+                        values.fold(f64::INFINITY, |x, y| number::binary_float(Binary::Minimum, x, y))
+                    }
                     Reduce::Prod => values.product(),
                 }
             };

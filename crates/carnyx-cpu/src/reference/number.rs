@@ -128,7 +128,13 @@ fn power(x: i64, y: i64) -> i64 {
     match x {
         0 | 1 if y > 0 => x,
         1 => 1,
-        -1 => if odd { -1 } else { 1 },
+        -1 => {
+            if odd {
+                -1
+            } else {
+                1
+            }
+        }
         _ if y < 0 => 0,
         _ => {
             // x^y = (x²)^(y/2) · x^(y mod 2), everything modulo 2^64.

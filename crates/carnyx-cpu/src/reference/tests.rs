@@ -65,7 +65,10 @@ fn indices_count_from_the_end_and_stop_at_the_ends() {
     let x = constant([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     let indices = constant([-1i64, 0, 9, -9]);
     let rows = [[5.0f32, 6.0], [1.0, 2.0], [5.0, 6.0], [1.0, 2.0]];
-    assert_eq!(value(&x.gather(0, &indices)), Array::from(&Array::from(rows.to_vec().as_flattened())).reshape([4, 2]).unwrap());
+    assert_eq!(
+        value(&x.gather(0, &indices)),
+        Array::from(&Array::from(rows.to_vec().as_flattened())).reshape([4, 2]).unwrap()
+    );
     let ones = constant(Array::full([4, 2], 1f32));
     let scattered = ones.scatter_add(0, 3, &indices);
     assert_eq!(value(&scattered), Array::from([[2.0f32, 2.0], [0.0, 0.0], [2.0, 2.0]]));
@@ -140,7 +143,8 @@ fn rows_are_gathered() {
     });
     let rows = Array::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     let feeds = [Feed::Rows(&rows, &[2, 0])];
-    let evaluation = evaluate(&graph, &Bindings { inputs: &feeds, ..NO_BINDINGS }, Precision::Stored).unwrap();
+    let evaluation =
+        evaluate(&graph, &Bindings { inputs: &feeds, ..NO_BINDINGS }, Precision::Stored).unwrap();
     assert_eq!(evaluation.array(id), Array::from([[5.0f32, 6.0], [1.0, 2.0]]));
     assert_eq!(evaluate(&graph, &NO_BINDINGS, Precision::Stored).unwrap_err().code(), "input");
 }

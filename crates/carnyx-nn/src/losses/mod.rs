@@ -13,7 +13,7 @@ pub use crossentropy::{
 };
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
-use carnyx_graph::op::Op;
+use carnyx_graph::op::{Op, Scope};
 use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};
 use std::fmt;
 use std::sync::Arc;
@@ -272,16 +272,23 @@ fn is_column_of(short: &Shape, long: &Shape) -> bool {
 }
 
 /// The operand of the operation that computes `tensor`, if that operation (behind the borders of layers) is one that
-/// `is_wanted`. Nodes on which effects hang are not passed: they have to be computed.
+/// `is_wanted`. The operand stays inside those layers, so that messages still name them. Nodes on which effects hang
+/// are not passed: they have to be computed.
 fn operand_behind(tensor: &Tensor, is_wanted: impl Fn(&Op) -> bool) -> Option<Tensor> {
-    let mut tensor = tensor;
-    loop {
+    let (mut tensor, mut borders) = (tensor, Vec::new());
+    let operand = loop {
         match tensor.op() {
-            op if is_wanted(op) && !tensor.is_invalid() => return tensor.sources().first().cloned(),
-            Op::InMode | Op::Scope(_) if tensor.effects().is_empty() => tensor = tensor.sources().first()?,
+            op if is_wanted(op) && !tensor.is_invalid() => break tensor.sources().first()?.clone(),
+            Op::Scope(border) if tensor.effects().is_empty() => borders.push(border),
+            Op::InMode if tensor.effects().is_empty() => {}
             _ => return None,
         }
-    }
+        tensor = tensor.sources().first()?;
+    };
+    Some(borders.into_iter().rev().fold(operand, |operand, border| match border {
+        Scope::Enter(name) => operand.entering(name),
+        Scope::Leave(name) => operand.leaving(name),
+    }))
 }
 
 #[cfg(test)]

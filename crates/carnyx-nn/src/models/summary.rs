@@ -67,7 +67,7 @@ impl Summary {
             LayerRow { output: shape, multiply_adds: work, ..row.layer }
         };
         let kind = if module.kind().is_empty() { "Model" } else { module.kind() };
-        Summary { kind: kind.to_owned(), rows: rows.rows.into_iter().map(finish).collect() }
+        Summary { kind: kind.to_owned(), rows: rows.found.into_iter().map(finish).collect() }
     }
 
     /// The number of numbers in all variables that have a shape.
@@ -101,7 +101,7 @@ struct Row {
 /// The outermost layers of a module.
 #[derive(Default)]
 struct Rows {
-    rows: Vec<Row>,
+    found: Vec<Row>,
     depth: usize,
     counted: HashSet<u64>,
 }
@@ -139,11 +139,11 @@ impl Rows {
             bytes: 0,
             multiply_adds: 0,
         };
-        self.rows.push(Row { layer, path, first_variable: None });
+        self.found.push(Row { layer, path, first_variable: None });
     }
 
     fn count(&mut self, variable: &Variable) {
-        let Some(Row { layer: row, first_variable, .. }) = self.rows.last_mut() else { return };
+        let Some(Row { layer: row, first_variable, .. }) = self.found.last_mut() else { return };
         first_variable.get_or_insert(variable.id());
         match variable.shape() {
             Some(shape) => {

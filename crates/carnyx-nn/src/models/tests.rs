@@ -126,7 +126,7 @@ fn frozen_layers_stay() -> Result {
     let mut model = net.compile(Sgd::new(0.1), MeanSquaredError);
     model.fit((&x, &y), silent(1))?;
     first.freeze();
-    let values = || -> Result<Vec<Array>> { first.variables().iter().map(|v| v.value()).collect() };
+    let values = || -> Result<Vec<Array>> { first.variables().iter().map(Variable::value).collect() };
     let (before, head) = (values()?, second.variables()[0].value()?);
     model.fit((&x, &y), silent(2))?;
     assert_eq!(values()?, before);
@@ -300,6 +300,17 @@ fn a_loss_that_is_not_finite_is_explained() {
     assert!(error.title().starts_with("the loss is NaN in epoch 1, step 1"), "{error}");
     assert!(error.to_string().contains("`log` gave the first value"), "{error}");
     assert_eq!(error.layers(), ["sequential", "lambda"]);
+}
+
+#[test]
+fn the_layers_of_logits_are_still_known() {
+    let x = Array::full([4, 2], 3e38f32);
+    let y = Array::full([4], 0u8);
+    let net = Sequential::new().then(Dense::new(2).activation(Softmax).kernel_initializer(Ones));
+    let mut model = net.compile(Sgd::new(1e3), SparseCategoricalCrossentropy);
+    let error = model.fit((&x, &y), silent(3)).unwrap_err();
+    assert_eq!(error.layers(), ["sequential", "dense"], "{error}");
+    assert!(error.site().is_some_and(|site| site.file.ends_with("tests.rs")), "{error}");
 }
 
 #[test]

@@ -62,7 +62,13 @@ macro_rules! integer {
                 if y < 0 {
                     let is_minus_one = <$type>::MIN != 0 && self == minus_one;
                     let odd = y & 1 != 0;
-                    return if self == 1 || is_minus_one && !odd { 1 } else if is_minus_one { self } else { 0 };
+                    return if self == 1 || is_minus_one && !odd {
+                        1
+                    } else if is_minus_one {
+                        self
+                    } else {
+                        0
+                    };
                 }
                 let (mut product, mut square, mut exponent) = (1 as $type, self, y);
                 while exponent > 0 {
@@ -90,7 +96,10 @@ mod tests {
     fn division_is_total() {
         assert_eq!([7i32.quotient(-2), (-7i32).quotient(2), 7i32.quotient(0)], [-3, -3, 0]);
         assert_eq!(i32::MIN.quotient(-1), i32::MIN);
-        assert_eq!([7i64.remainder(3), (-7i64).remainder(3), 7i64.remainder(-3), 7i64.remainder(0)], [1, 2, -2, 0]);
+        assert_eq!(
+            [7i64.remainder(3), (-7i64).remainder(3), 7i64.remainder(-3), 7i64.remainder(0)],
+            [1, 2, -2, 0]
+        );
         assert_eq!([i64::MIN.remainder(-1), 6i64.remainder(-3)], [0, 0]);
         assert_eq!([7u8.remainder(4), 200u8.quotient(3), 9u8.remainder(0)], [3, 66, 0]);
     }

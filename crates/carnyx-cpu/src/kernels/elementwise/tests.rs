@@ -54,7 +54,10 @@ fn floats() {
         same(of(Unary::Round), &[2.0, -2.0, 0.0, NAN, INF, 4.0, -INF, 2.0, -7.0, 7.0]);
         same(of(Unary::Floor), &[1.0, -3.0, 0.0, NAN, INF, 3.0, -INF, 2.0, -7.0, 7.0]);
         same(of(Unary::Sign), &[1.0, -1.0, 0.0, NAN, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0]);
-        same(of(Unary::Sqrt), &[1.5f32.sqrt(), NAN, 0.0, NAN, INF, 3.5f32.sqrt(), NAN, 2f32.sqrt(), NAN, 7f32.sqrt()]);
+        same(
+            of(Unary::Sqrt),
+            &[1.5f32.sqrt(), NAN, 0.0, NAN, INF, 3.5f32.sqrt(), NAN, 2f32.sqrt(), NAN, 7f32.sqrt()],
+        );
         let finite: Vec<u8> = run_unary(unary_kernel(isa, Unary::IsFinite, DType::F32), &x);
         assert_eq!(finite, [1, 1, 1, 0, 0, 1, 0, 1, 1, 1]);
     }
@@ -81,7 +84,9 @@ fn smooth_functions_are_near_those_of_the_standard_library() {
             let doubles: Vec<f64> = run_unary(unary_kernel(isa, op, DType::F64), &wide);
             for i in 0..TILE {
                 let wanted = exact(f64::from(x[i]));
-                let near = |y: f64, tolerance: f64| (y - wanted).abs() <= tolerance * wanted.abs() || wanted.is_nan();
+                let near = |y: f64, tolerance: f64| {
+                    (y - wanted).abs() <= tolerance * wanted.abs() || wanted.is_nan()
+                };
                 assert!(near(f64::from(floats[i]), 4e-7), "{op:?} of {}: {}", x[i], floats[i]);
                 assert!(near(doubles[i], 1e-14), "{op:?} of {}: {}", x[i], doubles[i]);
             }
@@ -125,7 +130,8 @@ fn integers_and_truth_values() {
         assert_eq!(of(Binary::Div), [2, -2, i32::MAX, 0]);
         assert_eq!(of(Binary::Rem), [1, 2, 0, 0]);
         assert_eq!(of(Binary::Maximum), [7, 3, i32::MAX, 5]);
-        let powers: Vec<i64> = run_binary(binary_kernel(isa, Binary::Pow, DType::I64), &[3i64, 2], &[4i64, -1]);
+        let powers: Vec<i64> =
+            run_binary(binary_kernel(isa, Binary::Pow, DType::I64), &[3i64, 2], &[4i64, -1]);
         assert_eq!(powers, [81, 0]);
         let (x, y) = ([0u8, 1, 0, 1], [0u8, 0, 1, 1]);
         let of = |op| run_binary::<u8, u8>(binary_kernel(isa, op, DType::Bool), &x, &y);
@@ -141,12 +147,18 @@ fn integers_and_truth_values() {
 fn conversions_are_those_of_rust() {
     let x = [1.9f32, -1.9, NAN, 300.0, -1e20, 0.0];
     for isa in Isa::available() {
-        assert_eq!(run_unary::<f32, i32>(cast_kernel(isa, DType::F32, DType::I32), &x), [1, -1, 0, 300, i32::MIN, 0]);
+        assert_eq!(
+            run_unary::<f32, i32>(cast_kernel(isa, DType::F32, DType::I32), &x),
+            [1, -1, 0, 300, i32::MIN, 0]
+        );
         assert_eq!(run_unary::<f32, u8>(cast_kernel(isa, DType::F32, DType::U8), &x), [1, 0, 0, 255, 0, 0]);
         assert_eq!(run_unary::<f32, u8>(cast_kernel(isa, DType::F32, DType::Bool), &x), [1, 1, 1, 1, 1, 0]);
         let wide = [1i64 << 40, -3, 257];
         assert_eq!(run_unary::<i64, u8>(cast_kernel(isa, DType::I64, DType::U8), &wide), [0, 253, 1]);
-        assert_eq!(run_unary::<i64, f64>(cast_kernel(isa, DType::I64, DType::F64), &wide), [2f64.powi(40), -3.0, 257.0]);
+        assert_eq!(
+            run_unary::<i64, f64>(cast_kernel(isa, DType::I64, DType::F64), &wide),
+            [2f64.powi(40), -3.0, 257.0]
+        );
         assert_eq!(run_unary::<u8, f32>(cast_kernel(isa, DType::Bool, DType::F32), &[1u8, 0]), [1.0, 0.0]);
         for from in DType::ALL {
             for to in DType::ALL {
