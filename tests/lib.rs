@@ -55,7 +55,9 @@ impl Numbers {
             }),
             Domain::Few => Array::from_fn(shape, |_| self.below(4) as f32 - 1.0),
             Domain::Index(n) => Array::from_fn(shape, |_| self.below(n as u64) as i64),
-            Domain::Integer(low, high) => Array::from_fn(shape, |_| low + self.below((high - low) as u64) as i32),
+            Domain::Integer(low, high) => {
+                Array::from_fn(shape, |_| low + self.below((high - low) as u64) as i32)
+            }
             Domain::Bytes => Array::from_fn(shape, |_| self.below(256) as u8),
             Domain::Bool => Array::from_fn(shape, |_| self.below(2) == 1),
         }

@@ -2,9 +2,9 @@
 //!
 //! One test only, in a program of its own: a counting allocator sees every thread.
 
+use carnyx_graph::{Array, Result};
 use carnyx_nn::{Accuracy, Compile, Dense, Fit, Model, Relu, Run, Sequential, Sgd, Softmax};
 use carnyx_nn::{Callback, SparseCategoricalCrossentropy, Verbosity};
-use carnyx_graph::{Array, Result};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
@@ -90,6 +90,9 @@ fn memory_stays_where_it_is() -> Result {
     let before = LIVING.load(Relaxed);
     rounds(100_000, 1_000)?;
     let growth = LIVING.load(Relaxed) - before;
-    assert!(growth.abs() < 2 << 20, "100 000 predictions and 1 000 fits changed living memory by {growth} bytes");
+    assert!(
+        growth.abs() < 2 << 20,
+        "100 000 predictions and 1 000 fits changed living memory by {growth} bytes"
+    );
     Ok(())
 }

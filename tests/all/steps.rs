@@ -3,7 +3,9 @@
 
 use carnyx_cpu::Cpu;
 use carnyx_cpu::reference::{Precision, evaluate};
-use carnyx_graph::{Array, Bindings, DType, Executor, Facts, Feed, Graph, Mode, Outcome, Result, Tensor, Variable};
+use carnyx_graph::{
+    Array, Bindings, DType, Executor, Facts, Feed, Graph, Mode, Outcome, Result, Tensor, Variable,
+};
 use carnyx_tests::Domain::Between;
 use carnyx_tests::Numbers;
 
@@ -79,7 +81,8 @@ impl Training {
         let mut session = cpu.compile(&self.graph)?.session();
         let batch = self.graph.inputs[0].sizes[0];
         for step in 0..steps {
-            let rows: Vec<u32> = (0..batch).map(|i| ((i * 3 + step * 5) % self.x.num_rows()) as u32).collect();
+            let rows: Vec<u32> =
+                (0..batch).map(|i| ((i * 3 + step * 5) % self.x.num_rows()) as u32).collect();
             let feeds = [Feed::Rows(&self.x, &rows), Feed::Rows(&self.labels, &rows)];
             assert_eq!(session.run(&self.bindings(&feeds))?, Outcome::Completed);
         }
@@ -88,7 +91,8 @@ impl Training {
     }
 }
 
-const NETWORKS: [(&[usize], usize); 4] = [(&[20, 10, 3], 7), (&[5, 1], 1), (&[64, 100, 30, 10], 32), (&[130, 300, 10], 129)];
+const NETWORKS: [(&[usize], usize); 5] =
+    [(&[20, 10, 3], 7), (&[5, 1], 1), (&[64, 100, 30, 10], 32), (&[784, 100, 10], 32), (&[130, 300, 10], 129)];
 
 #[test]
 fn a_step_agrees_with_the_reference() -> Result {
@@ -198,6 +202,9 @@ fn a_wrong_binding_is_an_error_and_changes_nothing() -> Result {
     let rows = [9999u32; 7];
     let beyond = [Feed::Rows(&training.x, &rows), Feed::Rows(&training.labels, &rows)];
     assert_eq!(session.run(&training.bindings(&beyond)).expect_err("no such row").code(), "input");
-    assert!(training.graph.variables.iter().all(|variable| variable.value().is_ok()), "nothing stays checked out");
+    assert!(
+        training.graph.variables.iter().all(|variable| variable.value().is_ok()),
+        "nothing stays checked out"
+    );
     Ok(())
 }

@@ -3,8 +3,8 @@
 use carnyx_graph::graph::InputSlot;
 use carnyx_graph::{Bindings, DType, Error, Feed, Result, Variable};
 
-/// Whether `bindings` fill all slots with arrays of the right shapes and types, and with variables that have a
-/// value: sizes and types of the slots in their order.
+/// Whether `bindings` fill all slots with arrays of the right shapes and types, and with variables that have
+/// a value: sizes and types of the slots in their order.
 ///
 /// # Errors
 /// `input` or `variable`, if they do not.

@@ -14,10 +14,10 @@ use crate::plan::{Lifetime, assign_offsets};
 use crate::program::{CpuProgram, OutputPlace, RunNumbers, VariableSlot};
 use crate::region::{RegionContext, TileProgram};
 use crate::step::{KernelCall, Step, Task};
-use carnyx_graph::graph::{Body, Graph, Id, Instruction, Region};
-use carnyx_graph::op::Op;
 use carnyx_graph::Array;
 use carnyx_graph::array::Storage;
+use carnyx_graph::graph::{Body, Graph, Id, Instruction, Region};
+use carnyx_graph::op::Op;
 use std::sync::Mutex;
 
 /// Element operations below which a task stays on one thread: handing a chunk over costs about as much.
@@ -380,7 +380,11 @@ impl<'a> Lowering<'a> {
 
     /// How many chunks `work` element operations are cut into.
     fn chunks_for(&self, work: usize) -> usize {
-        if self.threads() == 1 || work < SHARED_WORK { 1 } else { (work * 2 / SHARED_WORK).min(2 * self.threads()) }
+        if self.threads() == 1 || work < SHARED_WORK {
+            1
+        } else {
+            (work * 2 / SHARED_WORK).min(2 * self.threads())
+        }
     }
 
     /// A buffer that lives while instruction `id` runs. In the dry run it only makes itself known.
@@ -400,10 +404,18 @@ impl<'a> Lowering<'a> {
         let offset = self.constants.len().next_multiple_of(LINE);
         self.constants.resize(offset, 0);
         match array.storage() {
-            Storage::F32(data) => data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes())),
-            Storage::F64(data) => data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes())),
-            Storage::I32(data) => data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes())),
-            Storage::I64(data) => data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes())),
+            Storage::F32(data) => {
+                data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes()))
+            }
+            Storage::F64(data) => {
+                data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes()))
+            }
+            Storage::I32(data) => {
+                data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes()))
+            }
+            Storage::I64(data) => {
+                data.iter().for_each(|v| self.constants.extend_from_slice(&v.to_ne_bytes()))
+            }
             Storage::U8(data) => self.constants.extend_from_slice(data),
             Storage::Bool(data) => self.constants.extend(data.iter().map(|&v| u8::from(v))),
         }
@@ -441,12 +453,18 @@ impl<'a> Lowering<'a> {
         product: Option<(Id, Place)>,
     ) -> TileProgram {
         let operands = &self.instruction(id).operands;
-        let instructions: Vec<&Instruction> = operands.iter().map(|&operand| self.instruction(operand)).collect();
+        let instructions: Vec<&Instruction> =
+            operands.iter().map(|&operand| self.instruction(operand)).collect();
         let places: Vec<Place> = operands.iter().map(|&operand| self.places[operand]).collect();
         let isa = self.cpu.isa();
         let mut constant = |array: &Array| self.constant(array);
-        let mut context =
-            RegionContext { operands: &instructions, places: &places, results, constant: &mut constant, product };
+        let mut context = RegionContext {
+            operands: &instructions,
+            places: &places,
+            results,
+            constant: &mut constant,
+            product,
+        };
         let tiles = TileProgram::lower(isa, region, &mut context);
         self.scratch(tiles.scratch_bytes());
         tiles

@@ -136,7 +136,11 @@ impl Session for CpuSession {
         for &slot in &self.order {
             let variable = &bindings.variables[slot];
             let updated = held.slots[slot].updated;
-            let value = if updated { variable.check_out().ok_or_else(|| no_value(variable)) } else { variable.value() };
+            let value = if updated {
+                variable.check_out().ok_or_else(|| no_value(variable))
+            } else {
+                variable.value()
+            };
             let array = held.arrays[slot].insert(value?);
             // Writing copies an array that a checkpoint shares; reading never does.
             self.bases.0[first_variable + slot] =
@@ -236,7 +240,8 @@ impl CpuProgram {
                 continue;
             }
             self.share(task.chunks, &|chunk, worker| {
-                let scratch = bases.at(Place { offset: scratch.offset + worker * self.scratch_bytes, ..scratch });
+                let scratch =
+                    bases.at(Place { offset: scratch.offset + worker * self.scratch_bytes, ..scratch });
                 // SAFETY: the bases are bound; the team gives each chunk to one worker.
                 unsafe { task.run(self.isa, Part { bases, scratch, chunk }) };
             });

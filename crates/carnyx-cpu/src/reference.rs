@@ -1,9 +1,9 @@
 //! The plainest interpreter of all operations: the oracle that the fast executor is tested against.
 //!
 //! Every value of a graph is computed in order and kept. Floats are computed in `f64` and then, at
-//! [`Precision::Stored`], rounded to the instruction's type; integers are `i64` that wrap around at the width of
-//! their type. Nothing here is fast, and each operation is a loop that can be checked by reading. Invariant: no
-//! variable is changed.
+//! [`Precision::Stored`], rounded to the instruction's type; integers are `i64` that wrap around at the width
+//! of their type. Nothing here is fast, and each operation is a loop that can be checked by reading.
+//! Invariant: no variable is changed.
 //!
 //! Indices count from the end when they are negative, and beyond the ends they mean the nearest entry.
 
@@ -22,7 +22,8 @@ use compute::compute;
 pub enum Precision {
     /// Rounded to each instruction's type.
     Stored,
-    /// `f32` values are kept as `f64`: for measuring the errors of the fast executor and for checking gradients.
+    /// `f32` values are kept as `f64`: for measuring the errors of the fast executor and for checking
+    /// gradients.
     Double,
 }
 
@@ -118,8 +119,8 @@ pub fn evaluate(graph: &Graph, bindings: &Bindings, precision: Precision) -> Res
     Ok(Evaluation { values, outputs, updates, guard: graph.guard })
 }
 
-/// The first instruction of a float type, sources included, whose value has an element that is infinite or not a
-/// number, at [`Precision::Stored`].
+/// The first instruction of a float type, sources included, whose value has an element that is infinite or
+/// not a number, at [`Precision::Stored`].
 ///
 /// # Errors
 /// As for [`evaluate`].
@@ -128,7 +129,8 @@ pub fn first_non_finite(graph: &Graph, bindings: &Bindings) -> Result<Option<usi
     Ok(evaluation.values.iter().position(|value| !value.is_finite()))
 }
 
-/// A variable of the graph may have no shape yet where its value is not read; then the value that it takes tells.
+/// A variable of the graph may have no shape yet where its value is not read; then the value that it takes
+/// tells.
 fn check_slots(graph: &Graph, bindings: &Bindings) -> Result {
     let sizes_of_variable = |(slot, variable): (usize, &Variable)| {
         let is_it = |instruction: &&Instruction| matches!(instruction.body, Body::Read(read) if read == slot);

@@ -6,7 +6,8 @@
 
 use crate::isa::Isa;
 use crate::kernels::elementwise::{
-    BinaryKernel, CastKernel, SelectKernel, TILE, UnaryKernel, binary_kernel, cast_kernel, select_kernel, unary_kernel,
+    BinaryKernel, CastKernel, SelectKernel, TILE, UnaryKernel, binary_kernel, cast_kernel, select_kernel,
+    unary_kernel,
 };
 use crate::memory::{Bases, Place};
 use carnyx_graph::DType;
@@ -77,7 +78,10 @@ enum Value {
     Load(usize),
     Result(usize),
     /// An operand, or a broadcast of it, that no operation has used yet.
-    Outside { operand: usize, body: usize },
+    Outside {
+        operand: usize,
+        body: usize,
+    },
 }
 
 /// What the lowering of a region needs to know of its surroundings.
@@ -102,7 +106,9 @@ impl TileProgram {
             sizes: first.sizes.clone(),
             loads: Vec::new(),
             operations: Vec::new(),
-            values: (0..context.operands.len()).map(|operand| Value::Outside { operand, body: usize::MAX }).collect(),
+            values: (0..context.operands.len())
+                .map(|operand| Value::Outside { operand, body: usize::MAX })
+                .collect(),
             widest: 1,
         };
         let needed = needed(region, context);
@@ -172,7 +178,9 @@ impl TileProgram {
                     match &load.layout {
                         Layout::Same => *table.add(i) = bases.at(load.place).add(at * load.size),
                         Layout::Number => {}
-                        Layout::Strided(axes) => spread(*table.add(i), bases.at(load.place), load.size, axes, at, n),
+                        Layout::Strided(axes) => {
+                            spread(*table.add(i), bases.at(load.place), load.size, axes, at, n)
+                        }
                     }
                 }
                 for store in &self.written {
@@ -282,7 +290,9 @@ impl Lowering {
     }
 
     fn load(&mut self, load: Load) -> Value {
-        let same = |other: &Load| other.place == load.place && other.layout == load.layout && other.size == load.size;
+        let same = |other: &Load| {
+            other.place == load.place && other.layout == load.layout && other.size == load.size
+        };
         let index = self.loads.iter().position(same).unwrap_or_else(|| {
             self.widest = self.widest.max(load.size);
             self.loads.push(load);
@@ -350,7 +360,11 @@ impl Lowering {
             registers_of_results.push(if in_memory { None } else { Some(take(&mut free)) });
             let mut table = [0u16; 3];
             operands.iter().enumerate().for_each(|(i, &value)| table[i] = number(value) as u16);
-            operations.push(MicroOperation { kernel: *kernel, operands: table, result: (num_loads + step) as u16 });
+            operations.push(MicroOperation {
+                kernel: *kernel,
+                operands: table,
+                result: (num_loads + step) as u16,
+            });
             // What dies here may not be the result's own register (kernels never alias), but the next one's.
             let mut dead: Vec<usize> = operands.iter().map(|&value| number(value)).collect();
             dead.push(num_loads + step);
@@ -429,7 +443,13 @@ unsafe fn spread(out: *mut u8, from: *const u8, size: usize, axes: &[(usize, usi
     }
 }
 
-unsafe fn spread_elements<T: Copy>(out: *mut T, from: *const T, axes: &[(usize, usize)], at: usize, n: usize) {
+unsafe fn spread_elements<T: Copy>(
+    out: *mut T,
+    from: *const T,
+    axes: &[(usize, usize)],
+    at: usize,
+    n: usize,
+) {
     let (inner_size, inner_stride) = axes[0];
     let mut done = 0;
     while done < n {

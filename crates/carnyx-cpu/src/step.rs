@@ -67,7 +67,9 @@ impl Product {
             Finishing::Bias(bias) => Finish::Bias(part.bases.at(bias).cast()),
             Finishing::BiasRelu(bias) => Finish::BiasRelu(part.bases.at(bias).cast()),
             // SAFETY: the place holds one float.
-            Finishing::SubtractScaled(rate) => Finish::ScaledAdd(-unsafe { *part.bases.at(rate).cast::<f32>() }),
+            Finishing::SubtractScaled(rate) => {
+                Finish::ScaledAdd(-unsafe { *part.bases.at(rate).cast::<f32>() })
+            }
             Finishing::ReluGradient(y) => Finish::ReluGradient(part.bases.at(y).cast()),
         };
         let length = self.matmul.scratch_len();

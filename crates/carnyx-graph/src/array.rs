@@ -185,7 +185,9 @@ impl Array {
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         match T::unwrap(&self.storage) {
             Some(data) => data.to_vec(),
-            None => with_storage!(&self.storage, data => data.iter().map(|v| T::from_f64(v.to_f64())).collect()),
+            None => {
+                with_storage!(&self.storage, data => data.iter().map(|v| T::from_f64(v.to_f64())).collect())
+            }
         }
     }
 
@@ -243,8 +245,11 @@ impl Array {
         if shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n)) == Some(self.len()) {
             return Ok(Array { shape: shape.into(), storage: self.storage.clone() });
         }
-        Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape))
-            .label(format!("{} elements cannot become {}", self.len(), shape.iter().product::<usize>())))
+        Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape)).label(format!(
+            "{} elements cannot become {}",
+            self.len(),
+            shape.iter().product::<usize>()
+        )))
     }
 
     /// The rows `range` of the first axis, copied.
@@ -263,7 +268,10 @@ impl Array {
         if self.shape.is_empty() || range.start > range.end || range.end > self.shape[0] {
             return Err(Error::new(
                 "shape",
-                format!("there are no rows {}..{} in an array of shape {:?}", range.start, range.end, self.shape),
+                format!(
+                    "there are no rows {}..{} in an array of shape {:?}",
+                    range.start, range.end, self.shape
+                ),
             ));
         }
         let width = self.row_len();
@@ -280,7 +288,10 @@ impl Array {
     pub fn take_rows(&self, indices: &[usize]) -> Result<Array> {
         let rows = self.num_rows();
         if let Some(wrong) = indices.iter().find(|&&i| i >= rows) {
-            return Err(Error::new("shape", format!("there is no row {wrong} in an array of shape {:?}", self.shape)));
+            return Err(Error::new(
+                "shape",
+                format!("there is no row {wrong} in an array of shape {:?}", self.shape),
+            ));
         }
         let width = self.row_len();
         let mut shape = self.shape.to_vec();

@@ -20,7 +20,8 @@ impl Graph {
         for (id, instruction) in self.instructions.iter().enumerate() {
             let at = |problem: String| format!("%{id}: {problem}");
             let operand = |i: usize| self.instructions.get(i).filter(|_| i < id);
-            let operands: Option<Vec<&Instruction>> = instruction.operands.iter().map(|&i| operand(i)).collect();
+            let operands: Option<Vec<&Instruction>> =
+                instruction.operands.iter().map(|&i| operand(i)).collect();
             let operands = operands.ok_or_else(|| at("an operand is not computed before it".into()))?;
             self.check_instruction(instruction, &operands).map_err(at)?;
         }
@@ -42,7 +43,9 @@ impl Graph {
         let slot_exists = match &instruction.body {
             Body::Input(slot) => self.inputs.get(*slot).is_some_and(|s| s.sizes == instruction.sizes),
             Body::Captured(slot) => self.captured.get(*slot).is_some_and(|a| a.shape() == instruction.sizes),
-            Body::Read(slot) => self.variables.get(*slot).is_some_and(|v| v.shape().as_ref() == Some(&instruction.sizes)),
+            Body::Read(slot) => {
+                self.variables.get(*slot).is_some_and(|v| v.shape().as_ref() == Some(&instruction.sizes))
+            }
             Body::Op(_) | Body::Region(_) | Body::Part(_) => true,
         };
         if !slot_exists {
@@ -53,7 +56,9 @@ impl Graph {
             Body::Region(region) => {
                 let mut values: Vec<&Instruction> = operands.to_vec();
                 for inner in &region.body {
-                    let Body::Op(op) = &inner.body else { return Err("a region holds operations only".into()) };
+                    let Body::Op(op) = &inner.body else {
+                        return Err("a region holds operations only".into());
+                    };
                     let known: Option<Vec<&Instruction>> =
                         inner.operands.iter().map(|&i| values.get(i).copied()).collect();
                     check_op(op, inner, &known.ok_or("a region's operand is not computed before it")?)?;
@@ -89,5 +94,8 @@ fn check_op(op: &Op, instruction: &Instruction, operands: &[&Instruction]) -> Re
     if inferred == Facts::new(&instruction.sizes, instruction.dtype) {
         return Ok(());
     }
-    Err(format!("it says {}{:?}, but gives {}{}", instruction.dtype, instruction.sizes, inferred.dtype, inferred.shape))
+    Err(format!(
+        "it says {}{:?}, but gives {}{}",
+        instruction.dtype, instruction.sizes, inferred.dtype, inferred.shape
+    ))
 }

@@ -163,8 +163,11 @@ impl fmt::Display for Error {
             write!(f, "\n{pad}--> {site}")?;
             if let Some(line) = (site.column > 0).then(|| source_line(site)).flatten() {
                 // The caret stands under the column; tabs before it are kept, so that it lines up.
-                let indent: String =
-                    line.chars().take(site.column as usize - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+                let indent: String = line
+                    .chars()
+                    .take(site.column as usize - 1)
+                    .map(|c| if c == '\t' { c } else { ' ' })
+                    .collect();
                 write!(f, "\n{pad} |\n{number} | {line}\n{pad} | {indent}^ {}", report.label)?;
             } else if !report.label.is_empty() {
                 write!(f, "\n{pad} = {}", report.label)?;

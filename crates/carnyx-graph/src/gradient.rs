@@ -102,8 +102,12 @@ impl Tensor {
         let addresses: HashSet<usize> = tensors.iter().map(Tensor::address).collect();
         match self.pull_back(|t| addresses.contains(&t.address())) {
             Ok(cotangents) => {
-                let of: HashMap<usize, Tensor> = cotangents.into_iter().map(|(t, g)| (t.address(), g)).collect();
-                tensors.iter().map(|t| of.get(&t.address()).cloned().unwrap_or_else(|| t.zeros_like())).collect()
+                let of: HashMap<usize, Tensor> =
+                    cotangents.into_iter().map(|(t, g)| (t.address(), g)).collect();
+                tensors
+                    .iter()
+                    .map(|t| of.get(&t.address()).cloned().unwrap_or_else(|| t.zeros_like()))
+                    .collect()
             }
             Err(error) => vec![Tensor::invalid(error); tensors.len()],
         }
@@ -114,9 +118,12 @@ impl Tensor {
     fn pull_back(&self, is_target: impl Fn(&Tensor) -> bool) -> Result<Vec<(Tensor, Tensor)>> {
         let facts = self.facts()?;
         if facts.shape.elements() != Some(1) || !facts.dtype.is_float() {
-            return Err(Error::new("gradient", format!("cannot differentiate {} of shape {}", facts.dtype, facts.shape))
-                .label("gradients are those of one float")
-                .help("reduce it first, for example with `.mean()`"));
+            return Err(Error::new(
+                "gradient",
+                format!("cannot differentiate {} of shape {}", facts.dtype, facts.shape),
+            )
+            .label("gradients are those of one float")
+            .help("reduce it first, for example with `.mean()`"));
         }
         let order = self.topological_order();
         let mut leads_to_target: HashSet<usize> = HashSet::new();
@@ -254,9 +261,13 @@ fn unary_cotangent(op: Unary, x: &Tensor, z: &Tensor, g: &Tensor) -> Option<Tens
         Unary::Sigmoid => Some(g * (z * (1.0 - z))),
         Unary::Erf => Some(g * (-x.square()).exp() * std::f64::consts::FRAC_2_SQRT_PI),
         // Constant almost everywhere, or not numbers at all.
-        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not | Unary::IsNan | Unary::IsFinite => {
-            None
-        }
+        Unary::Sign
+        | Unary::Floor
+        | Unary::Ceil
+        | Unary::Round
+        | Unary::Not
+        | Unary::IsNan
+        | Unary::IsFinite => None,
     }
 }
 
@@ -301,7 +312,8 @@ fn binary_cotangents(op: Binary, x: &Tensor, y: &Tensor, z: &Tensor, g: &Tensor)
 fn sum_to(g: &Tensor, shape: &Shape) -> Tensor {
     let from = g.shape();
     let new_axes = from.len() - shape.len();
-    let repeated = |i: usize| i < new_axes || (shape[i - new_axes] == Dim::Fixed(1) && from[i] != Dim::Fixed(1));
+    let repeated =
+        |i: usize| i < new_axes || (shape[i - new_axes] == Dim::Fixed(1) && from[i] != Dim::Fixed(1));
     let axes: Vec<isize> = (0..from.len()).filter(|&i| repeated(i)).map(|i| i as isize).collect();
     g.reduce(Reduce::Sum, axes).reshape(shape.clone())
 }
@@ -363,7 +375,13 @@ fn unslice(g: &Tensor, shape: &Shape, spans: &[crate::op::Span]) -> Tensor {
     })
 }
 
-fn dot_cotangents(a: &Tensor, b: &Tensor, g: &Tensor, transpose_a: bool, transpose_b: bool) -> Vec<Option<Tensor>> {
+fn dot_cotangents(
+    a: &Tensor,
+    b: &Tensor,
+    g: &Tensor,
+    transpose_a: bool,
+    transpose_b: bool,
+) -> Vec<Option<Tensor>> {
     let by_a = match (transpose_a, transpose_b) {
         (false, false) => g.dot(b, false, true),
         (false, true) => g.dot(b, false, false),

@@ -278,7 +278,9 @@ impl Capture {
     fn update(&mut self, variable: &Variable, tensor: &Tensor) -> Result {
         let id = self.visit(tensor)?;
         let instruction = &self.graph.instructions[id];
-        if variable.shape().is_some_and(|shape| shape != instruction.sizes) || variable.dtype() != instruction.dtype {
+        if variable.shape().is_some_and(|shape| shape != instruction.sizes)
+            || variable.dtype() != instruction.dtype
+        {
             return Err(Error::new(
                 "shape",
                 format!("cannot update {variable:?} with {}{:?}", instruction.dtype, instruction.sizes),
@@ -331,7 +333,8 @@ impl Capture {
         }
         let facts = tensor.facts()?;
         let operands: Vec<Id> = tensor.sources().iter().map(|s| self.numbered[&s.address()]).collect();
-        let id = if tensor.op().is_identity() { operands[0] } else { self.instruction(tensor, facts, operands)? };
+        let id =
+            if tensor.op().is_identity() { operands[0] } else { self.instruction(tensor, facts, operands)? };
         self.numbered.insert(tensor.address(), id);
         Ok(())
     }
@@ -378,7 +381,9 @@ impl Capture {
             if self.graph.inputs[index] == slot {
                 return Ok(index);
             }
-            return Err(Error::new("input", format!("two inputs are named `{}`", slot.name)).at(tensor.site()));
+            return Err(
+                Error::new("input", format!("two inputs are named `{}`", slot.name)).at(tensor.site())
+            );
         }
         self.input_slots.insert(slot.name.clone(), self.graph.inputs.len());
         self.graph.inputs.push(slot);

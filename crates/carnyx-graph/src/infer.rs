@@ -40,7 +40,8 @@ pub fn infer(op: &Op, operands: &[&Facts]) -> Result<Facts> {
         Op::Input(_) => Err(Error::new("graph", "an input's shape is stated, not inferred")),
         Op::Constant(array) => Ok(Facts::new(array.shape(), array.dtype())),
         Op::Read(variable) => {
-            let shape = variable.shape().ok_or_else(|| Error::new("variable", "the variable has no shape yet"))?;
+            let shape =
+                variable.shape().ok_or_else(|| Error::new("variable", "the variable has no shape yet"))?;
             Ok(Facts::new(&shape, variable.dtype()))
         }
         Op::Iota(_) | Op::Random(..) => Err(Error::new("graph", "a source's shape is stated, not inferred")),
@@ -114,7 +115,10 @@ pub fn infer(op: &Op, operands: &[&Facts]) -> Result<Facts> {
         Op::ArgMax(axis) => {
             check_axes(op, operands[0], &[*axis])?;
             if operands[0].shape[*axis] == Dim::Fixed(0) {
-                return Err(shape_error(format!("`arg_max` over an empty axis of {}", operands[0].shape), ""));
+                return Err(shape_error(
+                    format!("`arg_max` over an empty axis of {}", operands[0].shape),
+                    "",
+                ));
             }
             Ok(Facts::new(operands[0].shape.without(*axis), DType::I64))
         }
@@ -162,13 +166,18 @@ pub fn infer(op: &Op, operands: &[&Facts]) -> Result<Facts> {
             same_shape(op, operands[0], operands[1])?;
             Ok(Facts::new(operands[0].shape.with(*axis, *size), operands[0].dtype))
         }
-        Op::Dot { transpose_a, transpose_b } => infer_dot(op, operands[0], operands[1], *transpose_a, *transpose_b),
+        Op::Dot { transpose_a, transpose_b } => {
+            infer_dot(op, operands[0], operands[1], *transpose_a, *transpose_b)
+        }
         Op::Softmax | Op::LogSoftmax => {
             if !operands[0].dtype.is_float() {
                 return Err(dtype_error(op, operands[0].dtype, "floats"));
             }
             if operands[0].shape.is_empty() {
-                return Err(shape_error(format!("`{}` of a single number", op.name()), "it needs at least one axis"));
+                return Err(shape_error(
+                    format!("`{}` of a single number", op.name()),
+                    "it needs at least one axis",
+                ));
             }
             Ok(operands[0].clone())
         }
@@ -204,7 +213,8 @@ fn infer_unary(op: &Op, unary: Unary, x: &Facts) -> Result<Facts> {
 fn infer_binary(op: &Op, binary: Binary, x: &Facts, y: &Facts) -> Result<Facts> {
     same_dtype(op, x, y)?;
     same_shape(op, x, y)?;
-    if binary.is_logical() != (x.dtype == DType::Bool) && !matches!(binary, Binary::Equal | Binary::NotEqual) {
+    if binary.is_logical() != (x.dtype == DType::Bool) && !matches!(binary, Binary::Equal | Binary::NotEqual)
+    {
         return Err(dtype_error(op, x.dtype, if binary.is_logical() { "truth values" } else { "numbers" }));
     }
     let dtype = if binary.is_comparison() { DType::Bool } else { x.dtype };
@@ -295,7 +305,9 @@ fn infer_slice(x: &Facts, spans: &[crate::op::Span]) -> Result<Facts> {
         return Err(shape_error(format!("cannot slice {} with {} ranges", x.shape, spans.len()), ""));
     }
     let dims = x.shape.iter().zip(spans).map(|(dim, span)| match dim {
-        Dim::Fixed(n) if span.stop <= *n && span.start <= span.stop && span.step > 0 => Ok(Dim::Fixed(span.len())),
+        Dim::Fixed(n) if span.stop <= *n && span.start <= span.stop && span.step > 0 => {
+            Ok(Dim::Fixed(span.len()))
+        }
         Dim::Symbol(_) if span.start == 0 && span.stop == usize::MAX && span.step == 1 => Ok(*dim),
         _ => Err(shape_error(
             format!("cannot slice {} from {} to {} by {}", x.shape, span.start, span.stop, span.step),
@@ -346,7 +358,10 @@ fn infer_dot(op: &Op, a: &Facts, b: &Facts, transpose_a: bool, transpose_b: bool
     };
     let ((m, k_a), (k_b, n)) = (ends(&a.shape, transpose_a), ends(&b.shape, transpose_b));
     if k_a != k_b {
-        return Err(shape_error(title(), format!("the inner sizes differ: {k_a} on the left, {k_b} on the right")));
+        return Err(shape_error(
+            title(),
+            format!("the inner sizes differ: {k_a} on the left, {k_b} on the right"),
+        ));
     }
     let (batch_a, batch_b) = (&a.shape[..a.shape.len() - 2], &b.shape[..b.shape.len() - 2]);
     if batch_a != batch_b && (!batch_b.is_empty() || transpose_a) {

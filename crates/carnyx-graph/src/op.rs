@@ -340,10 +340,13 @@ impl fmt::Display for Op {
             | Op::CumulativeSum(axis)
             | Op::Gather(axis)
             | Op::GatherAlong(axis) => write!(f, " axis={axis}"),
-            Op::ScatterAdd(axis, size) | Op::ScatterAlong(axis, size) => write!(f, " axis={axis} size={size}"),
+            Op::ScatterAdd(axis, size) | Op::ScatterAlong(axis, size) => {
+                write!(f, " axis={axis} size={size}")
+            }
             Op::Transpose(order) => write!(f, " order={order:?}"),
             Op::Slice(spans) => {
-                let spans: Vec<_> = spans.iter().map(|s| format!("{}..{}:{}", s.start, s.stop, s.step)).collect();
+                let spans: Vec<_> =
+                    spans.iter().map(|s| format!("{}..{}:{}", s.start, s.stop, s.step)).collect();
                 write!(f, " [{}]", spans.join(", "))
             }
             Op::Pad(widths) => write!(f, " {widths:?}"),

@@ -3,7 +3,12 @@
 use crate::graph::{Body, Graph, Instruction};
 use std::fmt;
 
-fn write_instruction(f: &mut fmt::Formatter, id: usize, instruction: &Instruction, indent: &str) -> fmt::Result {
+fn write_instruction(
+    f: &mut fmt::Formatter,
+    id: usize,
+    instruction: &Instruction,
+    indent: &str,
+) -> fmt::Result {
     write!(f, "{indent}%{id}: {}", instruction.dtype)?;
     if !instruction.sizes.is_empty() {
         write!(f, "{:?}", instruction.sizes)?;

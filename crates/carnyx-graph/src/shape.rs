@@ -92,7 +92,8 @@ impl Shape {
     /// The shape that both broadcast to, by NumPy's rule: aligned at the right, sizes equal or one.
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         let rank = self.len().max(other.len());
-        let at = |shape: &Shape, i: usize| (i + shape.len()).checked_sub(rank).map_or(Dim::Fixed(1), |j| shape[j]);
+        let at =
+            |shape: &Shape, i: usize| (i + shape.len()).checked_sub(rank).map_or(Dim::Fixed(1), |j| shape[j]);
         (0..rank)
             .map(|i| match (at(self, i), at(other, i)) {
                 (a, b) if a == b => Some(a),

@@ -96,7 +96,8 @@ impl Variable {
     ) -> Variable {
         // The counter tells variables apart and orders their locks; no result depends on it.
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = State { shape, value, checked_out: false, trainable: true, by_gradients: true, path: None };
+        let state =
+            State { shape, value, checked_out: false, trainable: true, by_gradients: true, path: None };
         Variable(Arc::new(Cell {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             dtype,
@@ -170,7 +171,10 @@ impl Variable {
     pub fn assign(&self, value: &Array) -> Result {
         let mut state = self.settled();
         if value.dtype() != self.0.dtype {
-            return Err(Error::new("dtype", format!("cannot assign {} to {} variable", value.dtype(), self.0.dtype)));
+            return Err(Error::new(
+                "dtype",
+                format!("cannot assign {} to {} variable", value.dtype(), self.0.dtype),
+            ));
         }
         match &state.shape {
             Some(shape) if shape != value.shape() => Err(Error::new(
@@ -205,8 +209,11 @@ impl Variable {
         let tensor = self.0.initializer.initial(&shape, address);
         let facts = tensor.facts()?;
         if facts.shape.fixed().as_ref() != Some(&shape) {
-            return Err(Error::new("shape", format!("the initial value of {self:?} has shape {}", facts.shape))
-                .label(format!("the variable has shape {shape:?}")));
+            return Err(Error::new(
+                "shape",
+                format!("the initial value of {self:?} has shape {}", facts.shape),
+            )
+            .label(format!("the variable has shape {shape:?}")));
         }
         Ok(Some(tensor.cast(self.0.dtype)))
     }
@@ -255,9 +262,10 @@ impl Variable {
         let mut state = self.state();
         match &state.shape {
             Some(old) if *old != shape => {
-                let error = Error::new("shape", format!("a variable of shape {old:?} is now asked for {shape:?}"))
-                    .label("built for one input, called with another")
-                    .help("use a new layer for the second input, or give both inputs the same last axis");
+                let error =
+                    Error::new("shape", format!("a variable of shape {old:?} is now asked for {shape:?}"))
+                        .label("built for one input, called with another")
+                        .help("use a new layer for the second input, or give both inputs the same last axis");
                 drop(state);
                 Tensor::invalid(error)
             }

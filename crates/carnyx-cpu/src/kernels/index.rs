@@ -1,8 +1,8 @@
 //! Entries of an axis by index: gathering, the reverse, sorting, counting.
 //!
-//! An index counts from the end when it is negative, and beyond the ends it means the nearest entry; an axis without
-//! entries gives zeros. Arrays are seen as [`Lines`] along the axis. Invariant: what is scattered to one entry is
-//! added in the order of the indices, whatever part of the entries a call computes.
+//! An index counts from the end when it is negative, and beyond the ends it means the nearest entry; an axis
+//! without entries gives zeros. Arrays are seen as [`Lines`] along the axis. Invariant: what is scattered to
+//! one entry is added in the order of the indices, whatever part of the entries a call computes.
 
 use super::number::{Number, with_number};
 use super::reduce::Lines;
@@ -44,13 +44,13 @@ impl Indices {
     }
 }
 
-/// `out[o, j, i] = x[o, indices[j], i]` for the entries `part` of `outer × count`, in elements of `size` bytes.
-/// `lines` are those of `x`; `out` is `[outer, count, inner]`.
+/// `out[o, j, i] = x[o, indices[j], i]` for the entries `part` of `outer × count`, in elements of `size`
+/// bytes. `lines` are those of `x`; `out` is `[outer, count, inner]`.
 ///
 /// # Safety
 ///
-/// `x` is valid for its lines, `indices` for `count`, `out` for the result, of which nobody else touches this part;
-/// `out` overlaps neither.
+/// `x` is valid for its lines, `indices` for `count`, `out` for the result, of which nobody else touches this
+/// part; `out` overlaps neither.
 pub unsafe fn gather(
     size: usize,
     out: *mut u8,
@@ -76,13 +76,13 @@ pub unsafe fn gather(
     }
 }
 
-/// `out = 0`, then `out[o, indices[j], i] += x[o, j, i]`, for the columns `part` of `outer × inner`. `lines` are
-/// those of `out`; `x` is `[outer, count, inner]`. Truth values are joined by "or".
+/// `out = 0`, then `out[o, indices[j], i] += x[o, j, i]`, for the columns `part` of `outer × inner`. `lines`
+/// are those of `out`; `x` is `[outer, count, inner]`. Truth values are joined by "or".
 ///
 /// # Safety
 ///
-/// `x` is aligned and valid for its elements, `indices` for `count`, `out` for its lines, of which nobody else
-/// touches those of this part; `out` overlaps neither.
+/// `x` is aligned and valid for its elements, `indices` for `count`, `out` for its lines, of which nobody
+/// else touches those of this part; `out` overlaps neither.
 pub unsafe fn scatter_add(
     dtype: DType,
     out: *mut u8,
@@ -123,8 +123,8 @@ fn add<T: Number>(dtype: DType, to: &mut [T], from: &[T]) {
     }
 }
 
-/// `out[o, j, i] = x[o, indices[o, j, i], i]` for the elements `part` of `out`, in elements of `size` bytes. `lines`
-/// are those of `x`; `out` and `indices` are `[outer, count, inner]`.
+/// `out[o, j, i] = x[o, indices[o, j, i], i]` for the elements `part` of `out`, in elements of `size` bytes.
+/// `lines` are those of `x`; `out` and `indices` are `[outer, count, inner]`.
 ///
 /// # Safety
 ///
@@ -208,13 +208,13 @@ pub fn arg_sort_scratch(lines: Lines) -> usize {
     lines.n
 }
 
-/// `out[line] = the indices that sort the line in ascending order`, for the lines `part`: equal elements keep their
-/// order, NaN comes last.
+/// `out[line] = the indices that sort the line in ascending order`, for the lines `part`: equal elements keep
+/// their order, NaN comes last.
 ///
 /// # Safety
 ///
-/// `x` is aligned and valid for the lines of `dtype`, `out` for as many `i64`, of which nobody else touches the
-/// lines of `part`; they do not overlap.
+/// `x` is aligned and valid for the lines of `dtype`, `out` for as many `i64`, of which nobody else touches
+/// the lines of `part`; they do not overlap.
 pub unsafe fn arg_sort(
     dtype: DType,
     out: *mut i64,
@@ -263,7 +263,9 @@ fn sort_keys(scratch: &mut [u64], key: impl Fn(usize) -> u32) {
         *word = u64::from(key(k)) << 32 | k as u64;
     }
     scratch.sort_unstable();
-    scratch.iter_mut().for_each(|word| *word &= u64::from(u32::MAX));
+    for word in scratch {
+        *word &= u64::from(u32::MAX);
+    }
 }
 
 /// The indices in the order of their elements, which fill a word by themselves.
@@ -383,8 +385,8 @@ mod tests {
         let mut scratch = vec![0; arg_sort_scratch(lines)];
         // SAFETY: the sizes are those of `lines`.
         unsafe {
-            arg_sort(dtype, out.as_mut_ptr(), x.as_ptr().cast(), lines, 0..lines.count(), &mut scratch)
-        };
+            arg_sort(dtype, out.as_mut_ptr(), x.as_ptr().cast(), lines, 0..lines.count(), &mut scratch);
+        }
         out
     }
 

@@ -1,8 +1,9 @@
-//! Sixteen numbers at once: explicit vectors for reductions, where the compiler, left alone, takes four lanes.
+//! Sixteen numbers at once: explicit vectors for reductions, where the compiler, left alone, takes four
+//! lanes.
 //!
-//! On 512 floats in the nearest cache that is worth a factor of four (AVX-512, 2026). Only floats have vectors of
-//! their own; other types are arrays, of which the compiler makes what it can. Invariant: each lane computes what
-//! [`Number`] does for single numbers, to the bit.
+//! On 512 floats in the nearest cache that is worth a factor of four (AVX-512, 2026). Only floats have
+//! vectors of their own; other types are arrays, of which the compiler makes what it can. Invariant: each
+//! lane computes what [`Number`] does for single numbers, to the bit.
 
 use super::number::Number;
 use super::vector_math::{Arithmetic, Separate};
@@ -67,8 +68,8 @@ impl Instructions for Separate {
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Avx2, Avx512};
 
-/// Only [`run_on`](super::run_on) names these instruction sets, inside functions that enable them, on processors
-/// that have them: that is what each block below rests on.
+/// Only [`run_on`](super::run_on) names these instruction sets, inside functions that enable them, on
+/// processors that have them: that is what each block below rests on.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Arithmetic, Instructions, LANES, Lanes};

@@ -1,9 +1,12 @@
 //! Kernels: free functions on memory, one file for each family of operations.
 //!
-//! A kernel never allocates, locks or logs, and knows nothing of graphs. Where threads write disjoint parts of one
-//! result, a kernel takes the part as a range. Invariant: the bits of an element depend on the operands, the shape
-//! and the instruction set only, never on how the work was cut into parts.
+//! A kernel never allocates, locks or logs, and knows nothing of graphs. Where threads write disjoint parts
+//! of one result, a kernel takes the part as a range. Invariant: the bits of an element depend on the
+//! operands, the shape and the instruction set only, never on how the work was cut into parts.
 
+#![allow(clippy::cast_ptr_alignment, reason = "kernels take addresses of bytes; their contracts say aligned")]
+
+pub mod combine;
 pub mod elementwise;
 pub mod index;
 mod lanes;

@@ -1,8 +1,9 @@
 //! The same elements elsewhere: transposes, broadcasts, slices, flips, parts of larger arrays, rows by index.
 //!
-//! All but the last are a [`View`]: which element of an array belongs to each index. Views are made when a program
-//! is, with adjacent axes that lie alike collapsed into one; [`read_view`] and [`write_view`] copy any range of
-//! their elements, so that a range can be a thread's part or a tile. Nothing here looks at what the elements are.
+//! All but the last are a [`View`]: which element of an array belongs to each index. Views are made when a
+//! program is, with adjacent axes that lie alike collapsed into one; [`read_view`] and [`write_view`] copy
+//! any range of their elements, so that a range can be a thread's part or a tile. Nothing here looks at what
+//! the elements are.
 
 use super::lanes::Instructions;
 use super::{Vectorized, run_on};
@@ -13,7 +14,8 @@ use carnyx_graph::row_major_strides;
 /// The most axes that a view can have after collapsing.
 pub const MAX_AXES: usize = 16;
 
-/// Where the elements of an array lie: the one at index `i` at `offset + Σ i[axis] · stride[axis]`, in elements.
+/// Where the elements of an array lie: the one at index `i` at `offset + Σ i[axis] · stride[axis]`, in
+/// elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
     /// At least one axis.
@@ -24,8 +26,8 @@ pub struct View {
 }
 
 impl View {
-    /// A view of any strides, negative ones and 0 among them. Axes of size 1 vanish; adjacent ones that lie like a
-    /// single one become it.
+    /// A view of any strides, negative ones and 0 among them. Axes of size 1 vanish; adjacent ones that lie
+    /// like a single one become it.
     pub fn new(sizes: &[usize], strides: &[isize], offset: isize) -> View {
         assert_eq!(sizes.len(), strides.len(), "each axis has a size and a stride");
         let axes = collapse(sizes.iter().copied().zip(strides.iter().copied()));
@@ -53,7 +55,8 @@ impl View {
         View::new(to, &(0..to.len()).map(stride).collect::<Vec<_>>(), 0)
     }
 
-    /// An array of `sizes` with its axes in another order: axis `i` of the view is axis `order[i]` of the array.
+    /// An array of `sizes` with its axes in another order: axis `i` of the view is axis `order[i]` of the
+    /// array.
     pub fn transposed(sizes: &[usize], order: &[usize]) -> View {
         let own = signed_strides(sizes);
         let of = |axis: &usize| (sizes[*axis], own[*axis]);
@@ -80,8 +83,8 @@ impl View {
         View::new(sizes, &strides, offset)
     }
 
-    /// The part of `sizes` that begins at index `start` of an array of sizes `whole`: what padding and joining
-    /// write to.
+    /// The part of `sizes` that begins at index `start` of an array of sizes `whole`: what padding and
+    /// joining write to.
     pub fn placed(whole: &[usize], start: &[usize], sizes: &[usize]) -> View {
         let own = signed_strides(whole);
         let offset = own.iter().zip(start).map(|(stride, start)| stride * *start as isize).sum();
@@ -109,7 +112,8 @@ fn signed_strides(sizes: &[usize]) -> Vec<isize> {
     row_major_strides(sizes).into_iter().map(|stride| stride as isize).collect()
 }
 
-/// Sizes and strides without axes of size 1, adjacent axes that lie like a single one as it; at least one axis.
+/// Sizes and strides without axes of size 1, adjacent axes that lie like a single one as it; at least one
+/// axis.
 pub fn collapse(axes: impl Iterator<Item = (usize, isize)>) -> Vec<(usize, isize)> {
     let mut collapsed: Vec<(usize, isize)> = Vec::new();
     for (size, stride) in axes.filter(|(size, _)| *size != 1) {
@@ -124,8 +128,8 @@ pub fn collapse(axes: impl Iterator<Item = (usize, isize)>) -> Vec<(usize, isize
     collapsed
 }
 
-/// Part of the rows of a view: `rows` whole rows or a piece of one, `length` elements each, from the place `offset`
-/// on, the elements `at..at + rows * length` of the range that is copied.
+/// Part of the rows of a view: `rows` whole rows or a piece of one, `length` elements each, from the place
+/// `offset` on, the elements `at..at + rows * length` of the range that is copied.
 struct Run {
     offset: isize,
     at: usize,
@@ -133,8 +137,8 @@ struct Run {
     length: usize,
 }
 
-/// Goes through the elements `first..first + n` of a view, row by row along its last axis. Rows of the last two
-/// axes come together as far as the range contains them whole.
+/// Goes through the elements `first..first + n` of a view, row by row along its last axis. Rows of the last
+/// two axes come together as far as the range contains them whole.
 #[inline(always)]
 fn for_each_run(view: &View, first: usize, n: usize, mut visit: impl FnMut(Run)) {
     debug_assert!(first + n <= view.elements(), "{first} + {n} of {}", view.elements());
@@ -174,8 +178,9 @@ fn for_each_run(view: &View, first: usize, n: usize, mut visit: impl FnMut(Run))
 ///
 /// # Safety
 ///
-/// The processor has `isa`. `size` is 1, 4 or 8; `out` and `x` are aligned to it. `out` is valid for `n` elements
-/// that nobody else touches, `x` at the elements that the view names in the range, and they do not overlap.
+/// The processor has `isa`. `size` is 1, 4 or 8; `out` and `x` are aligned to it. `out` is valid for `n`
+/// elements that nobody else touches, `x` at the elements that the view names in the range, and they do not
+/// overlap.
 pub unsafe fn read_view(
     isa: Isa,
     size: usize,
@@ -209,8 +214,8 @@ unsafe fn read<T: Copy + Default>(isa: Isa, out: *mut T, x: *const T, view: &Vie
         for i in 0..run.rows {
             // SAFETY: a row of the view, and as many elements of the result.
             unsafe {
-                read_row(out.add(i * run.length), x.wrapping_offset(i as isize * row), run.length, column)
-            };
+                read_row(out.add(i * run.length), x.wrapping_offset(i as isize * row), run.length, column);
+            }
         }
     });
 }
@@ -324,7 +329,8 @@ unsafe fn transpose_block<T: Copy + Default>(
 ///
 /// # Safety
 ///
-/// `out` is valid for the rows, which nobody else touches; `x` is valid at each row named; they do not overlap.
+/// `out` is valid for the rows, which nobody else touches; `x` is valid at each row named; they do not
+/// overlap.
 pub unsafe fn gather_rows(out: *mut u8, x: *const u8, row_bytes: usize, rows: &[u32]) {
     for (j, row) in rows.iter().enumerate() {
         // SAFETY: the caller's promise.

@@ -1,14 +1,14 @@
-//! Random numbers by counting: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
-//! 1, 2, 3", 2011).
+//! Random numbers by counting: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
+//! easy as 1, 2, 3", 2011).
 //!
 //! Element `i` of a tensor is a pure function of seed, step, address and `i`, the same on every processor:
 //!
-//! - The 64-bit key is a bijection of the address for each seed, and of the seed for each address, so that two
-//!   places of a model never share numbers.
+//! - The 64-bit key is a bijection of the address for each seed, and of the seed for each address, so that
+//!   two places of a model never share numbers.
 //! - The 128-bit counter is the block's number (64 bits) and the step (64 bits).
-//! - A block gives four 32-bit words. Sixteen blocks are a group of 64 elements: first word 0 of each block, then
-//!   word 1 and so on, so that neighbours come from one vector. Element `i` is word `i / 16 mod 4` of block
-//!   `i / 64 * 16 + i mod 16`.
+//! - A block gives four 32-bit words. Sixteen blocks are a group of 64 elements: first word 0 of each block,
+//!   then word 1 and so on, so that neighbours come from one vector. Element `i` is word `i / 16 mod 4` of
+//!   block `i / 64 * 16 + i mod 16`.
 //!
 //! Each element of uniform and truncated normal numbers takes one word; normal numbers take two words for two
 //! elements of one block. Invariant: filling a range in parts gives the same numbers as filling it at once.
@@ -45,7 +45,8 @@ pub fn fill(isa: Isa, distribution: Distribution, out: &mut [f32], first: u64, s
     }
 }
 
-/// A bijection that spreads each bit over all bits: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+/// A bijection that spreads each bit over all bits: the finalizer of SplitMix64 (Steele, Lea and Flood,
+/// 2014).
 fn spread(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -69,6 +70,7 @@ fn round(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 }
 
 /// Ten rounds on each lane.
+#[expect(clippy::needless_range_loop, reason = "the lane is the same in four rows")]
 #[inline(always)]
 fn philox(mut words: Words, mut key: [u32; 2]) -> Words {
     for _ in 0..10 {
@@ -83,6 +85,7 @@ fn philox(mut words: Words, mut key: [u32; 2]) -> Words {
 }
 
 /// The words of group `group`.
+#[expect(clippy::needless_range_loop, reason = "the lane is the same in two rows")]
 #[inline(always)]
 fn words(group: u64, step: u64, key: [u32; 2]) -> Words {
     let mut counters = [[0; LANES], [0; LANES], [step as u32; LANES], [(step >> 32) as u32; LANES]];
@@ -108,8 +111,8 @@ fn uniform(words: &Words, out: &mut [f32; GROUP]) {
     }
 }
 
-/// Box and Muller (1958): a radius from one word, whose 32 bits reach out to 6.7 standard deviations, and an angle
-/// from the next.
+/// Box and Muller (1958): a radius from one word, whose 32 bits reach out to 6.7 standard deviations, and an
+/// angle from the next.
 #[inline(always)]
 fn normal(words: &Words, out: &mut [f32; GROUP]) {
     for pair in [0, 2] {
@@ -123,9 +126,9 @@ fn normal(words: &Words, out: &mut [f32; GROUP]) {
     }
 }
 
-/// The inverse of the normal distribution function, restricted to two standard deviations: `sqrt(2) erfinv(x)` for
-/// `|x| < erf(sqrt(2))`, with the central polynomial of M. Giles, "Approximating the erfinv function" (2010). What
-/// redrawing would give in distribution, with one word for each element.
+/// The inverse of the normal distribution function, restricted to two standard deviations: `sqrt(2)
+/// erfinv(x)` for `|x| < erf(sqrt(2))`, with the central polynomial of M. Giles, "Approximating the erfinv
+/// function" (2010). What redrawing would give in distribution, with one word for each element.
 #[inline(always)]
 fn truncated_normal(words: &Words, out: &mut [f32; GROUP]) {
     const ERF_OF_SQRT_2: f32 = 0.9544997361;

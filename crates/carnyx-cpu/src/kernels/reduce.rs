@@ -1,11 +1,12 @@
 //! Values along an axis become one, or running sums.
 //!
-//! An array is seen as [`Lines`]: `outer × n × inner` elements, of which the `n` of a line are reduced. Reductions
-//! over several axes are several such [`passes`]. A kernel computes a range of the `outer × inner` results. Sums are
-//! taken in many lanes, or in blocks of 32, so that rounding errors grow with the length of neither.
+//! An array is seen as [`Lines`]: `outer × n × inner` elements, of which the `n` of a line are reduced.
+//! Reductions over several axes are several such [`passes`]. A kernel computes a range of the `outer × inner`
+//! results. Sums are taken in many lanes, or in blocks of 32, so that rounding errors grow with the length of
+//! neither.
 //!
-//! Invariant: the order in which a line is reduced depends on the shape only. A long line of its own is cut into
-//! [`PARTIAL`] elements by whoever wants it shared: [`reduce_partials`], then [`reduce_combined`].
+//! Invariant: the order in which a line is reduced depends on the shape only. A long line of its own is cut
+//! into [`PARTIAL`] elements by whoever wants it shared: [`reduce_partials`], then [`reduce_combined`].
 
 use super::lanes::{Combine, Greatest, Instructions, LANES, Lanes, Product, Smallest, Sum};
 use super::number::{Number, with_number};
@@ -56,8 +57,8 @@ impl Lines {
     }
 }
 
-/// The reductions along one axis that together reduce `axes` of an array of `sizes`: each works on the results of
-/// the one before. There is at least one, which may be a copy. A mean is the mean of means.
+/// The reductions along one axis that together reduce `axes` of an array of `sizes`: each works on the
+/// results of the one before. There is at least one, which may be a copy. A mean is the mean of means.
 pub fn passes(sizes: &[usize], axes: &[usize]) -> Vec<Lines> {
     // Adjacent axes of one kind as one: (is reduced, size).
     let mut groups: Vec<(bool, usize)> = Vec::new();
@@ -83,13 +84,13 @@ pub fn passes(sizes: &[usize], axes: &[usize]) -> Vec<Lines> {
     passes
 }
 
-/// `out[line] = reduction of the line`, for the lines `part`. Of nothing: 0, 1, the least or the greatest number,
-/// and NaN as mean.
+/// `out[line] = reduction of the line`, for the lines `part`. Of nothing: 0, 1, the least or the greatest
+/// number, and NaN as mean.
 ///
 /// # Safety
 ///
-/// The processor has `isa`. `x` is aligned and valid for the lines, `out` for one element of `dtype` per line, of
-/// which nobody else touches those of `part`; they do not overlap.
+/// The processor has `isa`. `x` is aligned and valid for the lines, `out` for one element of `dtype` per
+/// line, of which nobody else touches those of `part`; they do not overlap.
 pub unsafe fn reduce(
     isa: Isa,
     reduce: Reduce,
@@ -108,7 +109,9 @@ pub unsafe fn reduce(
         let x = unsafe { std::slice::from_raw_parts(x, lines.elements()) };
         reduce_lines(isa, reduce, out, x, lines, part);
         if reduce == Reduce::Mean {
-            out.iter_mut().for_each(|sum| *sum = sum.divided_by(lines.n));
+            for sum in out {
+                *sum = sum.divided_by(lines.n);
+            }
         }
     });
 }
@@ -215,8 +218,8 @@ const GROUPS: usize = 4;
 /// Elements of a lane, or rows, that are reduced on their own before they join the others.
 const BLOCK: usize = 32;
 
-/// One value from a line: lane `l` of 64 takes elements `l`, `l + 64`, …, and the lanes are combined pairwise. Lines
-/// of fewer than 16 are reduced in order.
+/// One value from a line: lane `l` of 64 takes elements `l`, `l + 64`, …, and the lanes are combined
+/// pairwise. Lines of fewer than 16 are reduced in order.
 #[inline(always)]
 pub(super) fn fold_line<I: Instructions, T: Number, C: Combine>(line: &[T], _combine: C) -> T {
     if line.len() < LANES {
@@ -328,8 +331,8 @@ fn fold_narrow<T: Number, C: Combine>(out: &mut [T], x: &[T], column: usize, inn
 ///
 /// # Safety
 ///
-/// `x` and `out` are aligned and valid for the lines of `dtype`; nobody else touches those of `part` in `out`; they
-/// do not overlap.
+/// `x` and `out` are aligned and valid for the lines of `dtype`; nobody else touches those of `part` in
+/// `out`; they do not overlap.
 pub unsafe fn cumulative_sum(dtype: DType, out: *mut u8, x: *const u8, lines: Lines, part: Range<usize>) {
     assert!(part.end <= lines.count(), "lines {part:?} of {}", lines.count());
     let Lines { n, inner, .. } = lines;
@@ -362,8 +365,8 @@ mod tests {
         for part in parts {
             // SAFETY: the sizes are those of `lines`.
             unsafe {
-                reduce(isa, op, DType::F32, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, part.clone())
-            };
+                reduce(isa, op, DType::F32, out.as_mut_ptr().cast(), x.as_ptr().cast(), lines, part.clone());
+            }
         }
         out
     }

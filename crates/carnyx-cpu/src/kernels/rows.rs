@@ -1,8 +1,9 @@
 //! Along the last axis: normalised exponentials, and the place of the greatest value.
 //!
-//! The greatest element of a row is subtracted before anything else, so that no exponential overflows; a row with a
-//! NaN, or with an infinity that is greatest, becomes NaN. Short rows are computed sixteen at a time, a row in each
-//! lane; the lanes know nothing of each other. Invariant: the bits of a row depend on the row and its length only.
+//! The greatest element of a row is subtracted before anything else, so that no exponential overflows; a row
+//! with a NaN, or with an infinity that is greatest, becomes NaN. Short rows are computed sixteen at a time,
+//! a row in each lane; the lanes know nothing of each other. Invariant: the bits of a row depend on the row
+//! and its length only.
 
 use super::lanes::{Combine, Greatest, Instructions, LANES, Lanes, Sum};
 use super::number::{Number, with_number};
@@ -86,7 +87,9 @@ fn short_rows<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32],
     }
     let greatest = fold_lanes::<I::Floats, Greatest>(columns);
     let minus_greatest = greatest.times(I::Floats::splat(-1.0));
-    columns.iter_mut().for_each(|column| I::Floats::load(column).plus(minus_greatest).store(column));
+    for column in columns.iter_mut() {
+        I::Floats::load(column).plus(minus_greatest).store(column);
+    }
     for (e, x) in exponentials.as_flattened_mut().iter_mut().zip(columns.as_flattened()) {
         *e = vector_math::exp::<I>(*x);
     }
@@ -96,15 +99,23 @@ fn short_rows<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32],
     let rows = &mut sums[..x.len() / n];
     let result: &[[f32; LANES]] = match normalize {
         Normalize::Softmax => {
-            rows.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+            for sum in rows {
+                *sum = 1.0 / *sum;
+            }
             let factors = I::Floats::load(&sums);
-            exponentials.iter_mut().for_each(|e| I::Floats::load(e).times(factors).store(e));
+            for e in exponentials.iter_mut() {
+                I::Floats::load(e).times(factors).store(e);
+            }
             exponentials
         }
         Normalize::LogSoftmax => {
-            rows.iter_mut().for_each(|sum| *sum = -vector_math::log::<I>(*sum));
+            for sum in rows {
+                *sum = -vector_math::log::<I>(*sum);
+            }
             let logarithms = I::Floats::load(&sums);
-            columns.iter_mut().for_each(|column| I::Floats::load(column).plus(logarithms).store(column));
+            for column in columns.iter_mut() {
+                I::Floats::load(column).plus(logarithms).store(column);
+            }
             columns
         }
     };
@@ -128,7 +139,9 @@ fn long_row<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32]) {
     match normalize {
         Normalize::Softmax => {
             let factor = 1.0 / sum;
-            out.iter_mut().for_each(|out| *out *= factor);
+            for out in out {
+                *out *= factor;
+            }
         }
         Normalize::LogSoftmax => {
             let logarithm = vector_math::log::<I>(sum);
@@ -141,8 +154,8 @@ fn long_row<I: Instructions>(normalize: Normalize, out: &mut [f32], x: &[f32]) {
 ///
 /// # Safety
 ///
-/// The processor has `isa`. `x` is aligned and valid for the lines of `dtype`, each of at least one element; `out`
-/// for one `i64` per line, of which nobody else touches those of `part`; they do not overlap.
+/// The processor has `isa`. `x` is aligned and valid for the lines of `dtype`, each of at least one element;
+/// `out` for one `i64` per line, of which nobody else touches those of `part`; they do not overlap.
 pub unsafe fn arg_max(isa: Isa, dtype: DType, out: *mut i64, x: *const u8, lines: Lines, part: Range<usize>) {
     assert!(part.end <= lines.count(), "lines {part:?} of {}", lines.count());
     with_number!(dtype, T => {

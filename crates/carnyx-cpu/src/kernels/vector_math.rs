@@ -1,10 +1,11 @@
-//! Smooth functions of one `f32`, free of branches and calls, so that loops over them become vector instructions.
+//! Smooth functions of one `f32`, free of branches and calls, so that loops over them become vector
+//! instructions.
 //!
-//! The functions are generic in [`Arithmetic`]: whether `x · y + z` is rounded once ([`Fused`], where the processor
-//! has the instruction) or twice ([`Separate`]). Range reductions are Cody and Waite's, polynomials those of the
-//! Cephes library (S. Moshier, 1992) unless said otherwise. Errors are in units in the last place (ulp) against
-//! `f64`, as the tests measure them. Invariant: a result depends on the argument and on the arithmetic only, never
-//! on the place of the element in a vector.
+//! The functions are generic in [`Arithmetic`]: whether `x · y + z` is rounded once ([`Fused`], where the
+//! processor has the instruction) or twice ([`Separate`]). Range reductions are Cody and Waite's, polynomials
+//! those of the Cephes library (S. Moshier, 1992) unless said otherwise. Errors are in units in the last
+//! place (ulp) against `f64`, as the tests measure them. Invariant: a result depends on the argument and on
+//! the arithmetic only, never on the place of the element in a vector.
 
 /// How `x · y + z` is computed.
 pub trait Arithmetic: Copy {
@@ -12,7 +13,8 @@ pub trait Arithmetic: Copy {
     fn mul_add(x: f32, y: f32, z: f32) -> f32;
 }
 
-/// Rounded once. Only inside functions that enable the instruction: elsewhere each call is a slow library call.
+/// Rounded once. Only inside functions that enable the instruction: elsewhere each call is a slow library
+/// call.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
@@ -34,7 +36,8 @@ impl Arithmetic for Separate {
     }
 }
 
-/// Adding and subtracting it rounds a small float to an integer, which then stands in the low bits of the sum.
+/// Adding and subtracting it rounds a small float to an integer, which then stands in the low bits of the
+/// sum.
 const ROUNDER: f32 = 12582912.0; // 1.5 * 2^23
 const LN_2_HIGH: f32 = 0.693359375;
 const LN_2_LOW: f32 = -2.12194440e-4;
@@ -83,8 +86,8 @@ fn reduced_expm1<A: Arithmetic>(x: f32) -> (i32, f32) {
     (k, A::mul_add(p, r * r, r))
 }
 
-/// `e^x`, within 2 ulp: `x = k ln 2 + r`, a polynomial for `e^r`, and `2^k` in two factors, because it may lie
-/// beyond the floats where the result does not.
+/// `e^x`, within 2 ulp: `x = k ln 2 + r`, a polynomial for `e^r`, and `2^k` in two factors, because it may
+/// lie beyond the floats where the result does not.
 #[inline(always)]
 pub fn exp<A: Arithmetic>(x: f32) -> f32 {
     // Beyond these bounds the result is 0 or infinite, and is at them too.
@@ -133,7 +136,8 @@ pub fn log<A: Arithmetic>(x: f32) -> f32 {
     if x >= 0.0 { y } else { f32::NAN }
 }
 
-/// `ln(1 + x)`, within 3 ulp: the logarithm of the rounded sum `u`, and the rounding error's share `error / u`.
+/// `ln(1 + x)`, within 3 ulp: the logarithm of the rounded sum `u`, and the rounding error's share `error /
+/// u`.
 #[inline(always)]
 pub fn log1p<A: Arithmetic>(x: f32) -> f32 {
     let u = 1.0 + x;
@@ -183,8 +187,8 @@ pub fn erf<A: Arithmetic>(x: f32) -> f32 {
     if t > 0.927734375 { far } else { near }
 }
 
-/// Arguments of [`sin`] and [`cos`] up to this size are exact to the last places; beyond it, use [`sin_far`] and
-/// [`cos_far`].
+/// Arguments of [`sin`] and [`cos`] up to this size are exact to the last places; beyond it, use [`sin_far`]
+/// and [`cos_far`].
 pub const TURNING_LIMIT: f32 = 1.0e6;
 
 /// `k mod 4` and `r` with `x = k π/2 + r`, `|r| <= π/4`. In `f64`, because `x - k π/2` cancels.
@@ -248,8 +252,8 @@ pub fn sin_cos_turns<A: Arithmetic>(x: f32) -> (f32, f32) {
     (turned_sine::<A>(k, r), turned_sine::<A>(k.wrapping_add(1), r))
 }
 
-/// The error function in `f64`, to about 1e-15, one at a time: a series of positive terms near 0, the continued
-/// fraction of the complement elsewhere (Abramowitz and Stegun 7.1.6 and 7.1.14).
+/// The error function in `f64`, to about 1e-15, one at a time: a series of positive terms near 0, the
+/// continued fraction of the complement elsewhere (Abramowitz and Stegun 7.1.6 and 7.1.14).
 pub fn erf_f64(x: f64) -> f64 {
     let t = x.abs();
     if t.is_nan() || t == 0.0 {

@@ -25,7 +25,9 @@ impl Lowering<'_> {
         match op {
             // Nothing to do: known numbers, and the same bytes under another shape.
             Op::Constant(_) | Op::Iota(_) | Op::Reshape(_) => {}
-            Op::Dot { transpose_a, transpose_b } => self.emit_product(id, *transpose_a, *transpose_b),
+            Op::Dot { transpose_a, transpose_b } => {
+                self.emit_product(id, *transpose_a, *transpose_b, offsets)
+            }
             Op::Transpose(order) => self.emit_view(id, View::transposed(&self.operand(id, 0).0.sizes, order)),
             Op::Slice(spans) => self.emit_view(id, View::sliced(&self.operand(id, 0).0.sizes, spans)),
             Op::Flip(axes) => self.emit_view(id, View::flipped(&self.operand(id, 0).0.sizes, axes)),
@@ -33,7 +35,9 @@ impl Lowering<'_> {
                 let view = View::broadcast(&self.operand(id, 0).0.sizes, &self.instruction(id).sizes);
                 self.emit_view(id, view);
             }
-            Op::Pad(widths) => self.emit_pad(id, &widths.iter().map(|(before, _)| *before).collect::<Vec<_>>()),
+            Op::Pad(widths) => {
+                self.emit_pad(id, &widths.iter().map(|(before, _)| *before).collect::<Vec<_>>())
+            }
             Op::Concat(axis) => self.emit_concat(id, *axis),
             Op::Reduce(reduce, axes) => self.emit_reduce(id, *reduce, axes, offsets),
             Op::ArgMax(axis) => self.emit_arg_max(id, *axis),
@@ -111,7 +115,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn emit_pass(&mut self, id: Id, reduce: Reduce, dtype: DType, lines: Lines, ends: [Place; 2], offsets: &[usize]) {
+    fn emit_pass(
+        &mut self,
+        id: Id,
+        reduce: Reduce,
+        dtype: DType,
+        lines: Lines,
+        ends: [Place; 2],
+        offsets: &[usize],
+    ) {
         let ([from, to], isa) = (ends, self.cpu.isa());
         if lines.count() == 1 && lines.n >= 4 * PARTIAL {
             let partials = lines.n.div_ceil(PARTIAL);
@@ -134,7 +146,9 @@ impl Lowering<'_> {
         }
         self.lines(id, lines.count(), lines.elements(), move |part, range| {
             // SAFETY: the operand has these lines, the result a number for each.
-            unsafe { reduce::reduce(isa, reduce, dtype, part.bases.at(to), part.bases.at(from), lines, range) };
+            unsafe {
+                reduce::reduce(isa, reduce, dtype, part.bases.at(to), part.bases.at(from), lines, range)
+            };
         });
     }
 
@@ -196,7 +210,9 @@ impl Lowering<'_> {
         self.lines(id, lines.outer * count, lines.outer * count * lines.inner, move |part, range| {
             let indices = Indices { address: part.bases.at(place), dtype };
             // SAFETY: the operand has these lines, the result an entry for each index.
-            unsafe { index::gather(size, part.bases.at(to), part.bases.at(from), lines, (indices, count), range) };
+            unsafe {
+                index::gather(size, part.bases.at(to), part.bases.at(from), lines, (indices, count), range)
+            };
         });
     }
 
@@ -208,7 +224,14 @@ impl Lowering<'_> {
             let indices = Indices { address: part.bases.at(place), dtype: index_dtype };
             // SAFETY: the result has these lines, the operand an entry for each index.
             unsafe {
-                index::scatter_add(dtype, part.bases.at(to), part.bases.at(from), lines, (indices, count), range);
+                index::scatter_add(
+                    dtype,
+                    part.bases.at(to),
+                    part.bases.at(from),
+                    lines,
+                    (indices, count),
+                    range,
+                );
             }
         });
     }
@@ -222,7 +245,14 @@ impl Lowering<'_> {
             let indices = Indices { address: part.bases.at(place), dtype };
             // SAFETY: the operand has these lines; there is an index for each element of the result.
             unsafe {
-                index::gather_along(size, part.bases.at(to), part.bases.at(from), lines, (indices, count), range);
+                index::gather_along(
+                    size,
+                    part.bases.at(to),
+                    part.bases.at(from),
+                    lines,
+                    (indices, count),
+                    range,
+                );
             }
         });
     }
@@ -236,7 +266,14 @@ impl Lowering<'_> {
             let indices = Indices { address: part.bases.at(place), dtype: index_dtype };
             // SAFETY: the result has these lines; there is an index for each element of the operand.
             unsafe {
-                index::scatter_along(dtype, part.bases.at(to), part.bases.at(from), lines, (indices, count), range);
+                index::scatter_along(
+                    dtype,
+                    part.bases.at(to),
+                    part.bases.at(from),
+                    lines,
+                    (indices, count),
+                    range,
+                );
             }
         });
     }
@@ -247,7 +284,8 @@ impl Lowering<'_> {
         let count = if n == 0 { 0 } else { x.elements() / n };
         // An exponential costs about ten operations.
         self.lines(id, count, count * n * 10, move |part, range| {
-            let slices = |size: usize| [to, from].map(|end| part.bases.at(end).wrapping_add(range.start * n * size));
+            let slices =
+                |size: usize| [to, from].map(|end| part.bases.at(end).wrapping_add(range.start * n * size));
             let length = range.len() * n;
             // SAFETY: operand and result have these rows, and they are different values.
             unsafe {

@@ -1,7 +1,7 @@
 //! One operation on whole values: a loop for each.
 //!
-//! Movement is written as *places*: for each element of the result, the element of the operand that it is, or none
-//! for a zero.
+//! Movement is written as *places*: for each element of the result, the element of the operand that it is, or
+//! none for a zero.
 
 use super::{Elements, Value, number};
 use crate::isa::Isa;
@@ -42,7 +42,7 @@ pub(super) fn compute(
         }
         Op::Cast(dtype) => converted(&x().elements, *dtype),
 
-        Op::Reshape(_) => x().elements.clone(),
+        Op::Reshape(_) | Op::InMode | Op::StopGradient | Op::Scope(_) => x().elements.clone(),
         Op::Broadcast(_) => {
             let new_axes = sizes.len() - x().sizes.len();
             moved(x(), sizes, |index| {
@@ -97,8 +97,6 @@ pub(super) fn compute(
             row.iter().map(|x| x - greatest - sum.ln()).collect()
         }),
 
-        Op::InMode | Op::StopGradient => x().elements.clone(),
-        Op::Scope(_) => x().elements.clone(),
         Op::Input(_) | Op::Read(_) => panic!("`{}` is a slot in a graph, not an operation", op.name()),
     }
 }
@@ -367,15 +365,20 @@ fn added(x: &Elements, places: &[Option<usize>], n: usize) -> Elements {
     match x {
         Elements::Float(x) => {
             let mut sums = vec![0.0; n];
-            x.iter().zip(places).for_each(|(x, place)| place.iter().for_each(|i| sums[*i] += x));
+            for (x, place) in x.iter().zip(places) {
+                if let Some(i) = place {
+                    sums[*i] += x;
+                }
+            }
             Elements::Float(sums)
         }
         Elements::Integer(x) => {
             let mut sums = vec![0i64; n];
-            let add = |(x, place): (&i64, &Option<usize>)| {
-                place.iter().for_each(|i| sums[*i] = sums[*i].wrapping_add(*x));
-            };
-            x.iter().zip(places).for_each(add);
+            for (x, place) in x.iter().zip(places) {
+                if let Some(i) = place {
+                    sums[*i] = sums[*i].wrapping_add(*x);
+                }
+            }
             Elements::Integer(sums)
         }
     }

@@ -83,9 +83,8 @@ pub(super) fn binary_float(op: Binary, x: f64, y: f64) -> f64 {
             }
         }
         Binary::Pow => x.powf(y),
-        Binary::Maximum if x.is_nan() || y.is_nan() => f64::NAN,
+        Binary::Maximum | Binary::Minimum if x.is_nan() || y.is_nan() => f64::NAN,
         Binary::Maximum => x.max(y),
-        Binary::Minimum if x.is_nan() || y.is_nan() => f64::NAN,
         Binary::Minimum => x.min(y),
         Binary::Equal
         | Binary::NotEqual
@@ -103,9 +102,8 @@ pub(super) fn binary_integer(op: Binary, x: i64, y: i64) -> i64 {
         Binary::Add => x.wrapping_add(y),
         Binary::Sub => x.wrapping_sub(y),
         Binary::Mul => x.wrapping_mul(y),
-        Binary::Div if y == 0 => 0,
+        Binary::Div | Binary::Rem if y == 0 => 0,
         Binary::Div => x.wrapping_div(y),
-        Binary::Rem if y == 0 => 0,
         Binary::Rem => {
             let r = x.wrapping_rem(y);
             if r != 0 && (r < 0) != (y < 0) { r + y } else { r }

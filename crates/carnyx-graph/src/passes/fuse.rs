@@ -144,7 +144,8 @@ impl Groups {
     fn has_path_outside(&self, graph: &Graph, from: usize, to: usize) -> bool {
         let first = self.members[from].first().copied().unwrap_or(from);
         let mut seen = vec![false; self.group.len()];
-        let mut pending: Vec<usize> = self.operands_of(graph, to).into_iter().filter(|&g| g != from).collect();
+        let mut pending: Vec<usize> =
+            self.operands_of(graph, to).into_iter().filter(|&g| g != from).collect();
         while let Some(group) = pending.pop() {
             if group == from {
                 return true;
@@ -170,13 +171,16 @@ impl Groups {
             }
             let users = graph.instructions.iter().enumerate().filter(|(_, user)| user.operands.contains(&id));
             let users: Vec<usize> = users.map(|(user, _)| self.group[user]).collect();
-            let used = graph.instructions.iter().map(|i| i.operands.iter().filter(|&&o| o == id).count()).sum();
+            let used =
+                graph.instructions.iter().map(|i| i.operands.iter().filter(|&&o| o == id).count()).sum();
             let Some(&group) = users.first() else { continue };
             let alone = uses[id] == used && users.iter().all(|&user| user == group);
             let fits = alone
                 && self.members[group].first().is_some_and(|&first| {
                     graph.instructions[first].sizes == instruction.sizes
-                        && !self.members[group].iter().any(|&m| matches!(body_op(&graph.instructions[m]), Some(Op::Dot { .. })))
+                        && !self.members[group]
+                            .iter()
+                            .any(|&m| matches!(body_op(&graph.instructions[m]), Some(Op::Dot { .. })))
                 });
             if fits {
                 self.group[id] = group;
@@ -212,10 +216,16 @@ impl Groups {
     fn is_used_outside(&self, graph: &Graph, id: Id, group: usize) -> bool {
         let mut ends = graph.outputs.iter().chain(graph.updates.iter().map(|(_, id)| id)).chain(&graph.guard);
         ends.any(|&end| end == id)
-            || graph.instructions.iter().enumerate().filter(|(_, user)| user.operands.contains(&id)).any(|(user, _)| {
-                let is_inlined = self.members[self.group[user]].is_empty() && is_free(graph, user);
-                if is_inlined { self.is_used_outside(graph, user, group) } else { self.group[user] != group }
-            })
+            || graph.instructions.iter().enumerate().filter(|(_, user)| user.operands.contains(&id)).any(
+                |(user, _)| {
+                    let is_inlined = self.members[self.group[user]].is_empty() && is_free(graph, user);
+                    if is_inlined {
+                        self.is_used_outside(graph, user, group)
+                    } else {
+                        self.group[user] != group
+                    }
+                },
+            )
     }
 
     /// The instructions in an order in which every group's operands come before the group's last member.
@@ -246,12 +256,14 @@ impl Groups {
 /// Writes the region of `members` and maps each value that is used outside to it.
 fn write_region(graph: &Graph, groups: &Groups, members: &[Id], written: &mut Renumbering) {
     let group = groups.group[members[0]];
-    let mut plan = RegionPlan { graph, groups, group, operands: Vec::new(), body: Vec::new(), local: HashMap::new() };
+    let mut plan =
+        RegionPlan { graph, groups, group, operands: Vec::new(), body: Vec::new(), local: HashMap::new() };
     members.iter().for_each(|&member| plan.find_operands(member));
     members.iter().for_each(|&member| {
         plan.place(member);
     });
-    let results: Vec<Id> = members.iter().copied().filter(|&id| groups.is_used_outside(graph, id, group)).collect();
+    let results: Vec<Id> =
+        members.iter().copied().filter(|&id| groups.is_used_outside(graph, id, group)).collect();
     let Some(&first) = results.first() else { return };
     let operands: Vec<Id> = plan.operands.iter().map(|&id| written.of(id)).collect();
     let local = results.iter().map(|id| plan.local[id]).collect();
@@ -266,7 +278,8 @@ fn write_region(graph: &Graph, groups: &Groups, members: &[Id], written: &mut Re
     let number = written.new.push(region);
     written.map(first, number);
     for (index, &id) in results.iter().enumerate().skip(1) {
-        let part = Instruction { body: Body::Part(index), operands: vec![number], ..graph.instructions[id].clone() };
+        let part =
+            Instruction { body: Body::Part(index), operands: vec![number], ..graph.instructions[id].clone() };
         let part = written.new.push(part);
         written.map(id, part);
     }

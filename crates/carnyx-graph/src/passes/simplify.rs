@@ -64,7 +64,9 @@ fn rewrite(graph: &Graph, instruction: &Instruction) -> Rewrite {
         Rewrite::Other(Instruction { body: Body::Op(op), operands, ..instruction.clone() })
     };
     match op {
-        Op::Reshape(_) | Op::Broadcast(_) | Op::Cast(_) if unchanged(0) => Rewrite::Same(instruction.operands[0]),
+        Op::Reshape(_) | Op::Broadcast(_) | Op::Cast(_) if unchanged(0) => {
+            Rewrite::Same(instruction.operands[0])
+        }
         // A chain of the same movement is one movement.
         Op::Reshape(shape) => match &operand(0).body {
             Body::Op(Op::Reshape(_)) => with(Op::Reshape(shape.clone()), operand(0).operands.clone()),
@@ -75,11 +77,15 @@ fn rewrite(graph: &Graph, instruction: &Instruction) -> Rewrite {
         },
         Op::Broadcast(shape) => match &operand(0).body {
             Body::Op(Op::Broadcast(_)) => with(Op::Broadcast(shape.clone()), operand(0).operands.clone()),
-            Body::Op(Op::Reshape(_)) => broadcast_of_reshape(graph, instruction).map_or(Rewrite::Keep, Rewrite::Other),
+            Body::Op(Op::Reshape(_)) => {
+                broadcast_of_reshape(graph, instruction).map_or(Rewrite::Keep, Rewrite::Other)
+            }
             _ => Rewrite::Keep,
         },
         Op::Transpose(order) => match &operand(0).body {
-            _ if order.iter().enumerate().all(|(i, &axis)| i == axis) => Rewrite::Same(instruction.operands[0]),
+            _ if order.iter().enumerate().all(|(i, &axis)| i == axis) => {
+                Rewrite::Same(instruction.operands[0])
+            }
             Body::Op(Op::Transpose(inner)) => {
                 let composed = order.iter().map(|&axis| inner[axis]).collect();
                 with(Op::Transpose(composed), operand(0).operands.clone())
@@ -144,7 +150,9 @@ fn rewrite_binary(graph: &Graph, instruction: &Instruction, binary: Binary) -> R
     let (known_x, known_y) = (known_number(graph, x), known_number(graph, y));
     match (binary, known_x, known_y) {
         (Binary::Mul, Some(1.0), _) | (Binary::Add, Some(0.0), _) => Rewrite::Same(y),
-        (Binary::Mul | Binary::Div, _, Some(1.0)) | (Binary::Add | Binary::Sub, _, Some(0.0)) => Rewrite::Same(x),
+        (Binary::Mul | Binary::Div, _, Some(1.0)) | (Binary::Add | Binary::Sub, _, Some(0.0)) => {
+            Rewrite::Same(x)
+        }
         (_, Some(a), Some(b)) if instruction.sizes.is_empty() => arithmetic(binary, instruction.dtype, a, b)
             .map_or(Rewrite::Keep, |number| fold(instruction, number)),
         // Multiplying by -1 or subtracting from 0 is a change of sign.

@@ -14,9 +14,12 @@ fn verb(op: Binary) -> &'static str {
         Binary::Div => "divide",
         Binary::Rem => "take the remainder of",
         Binary::Pow => "raise to a power",
-        Binary::Maximum | Binary::Minimum | Binary::Equal | Binary::NotEqual | Binary::Less | Binary::LessEqual => {
-            "compare"
-        }
+        Binary::Maximum
+        | Binary::Minimum
+        | Binary::Equal
+        | Binary::NotEqual
+        | Binary::Less
+        | Binary::LessEqual => "compare",
         Binary::And | Binary::Or | Binary::Xor => "combine",
     }
 }
@@ -26,7 +29,8 @@ fn adapt(number: &Tensor, partner: &Tensor) -> Option<Tensor> {
     let Op::Constant(array) = number.op() else { return None };
     let dtype = partner.dtype();
     let fits = dtype.is_float() || (array.dtype().is_integer() && dtype.is_integer());
-    (array.shape().is_empty() && array.dtype() != DType::Bool && fits).then(|| Tensor::constant(&array.cast(dtype)))
+    (array.shape().is_empty() && array.dtype() != DType::Bool && fits)
+        .then(|| Tensor::constant(&array.cast(dtype)))
 }
 
 /// Both tensors with one type and one shape.
@@ -69,7 +73,11 @@ impl Tensor {
 
     #[track_caller]
     fn broadcast_if_needed(&self, shape: &Shape) -> Tensor {
-        if self.shape() == *shape { self.clone() } else { Tensor::node(Op::Broadcast(shape.clone()), vec![self.clone()]) }
+        if self.shape() == *shape {
+            self.clone()
+        } else {
+            Tensor::node(Op::Broadcast(shape.clone()), vec![self.clone()])
+        }
     }
 
     /// The elements converted to another type: floats truncate to integers, anything but zero is `true`.

@@ -112,7 +112,8 @@ impl Tensor {
         let mut order: Vec<usize> = (0..rank).collect();
         if rank < 2 {
             return self.or_invalid(
-                Error::new("shape", format!("cannot transpose {}", self.shape())).label("it has fewer than two axes"),
+                Error::new("shape", format!("cannot transpose {}", self.shape()))
+                    .label("it has fewer than two axes"),
             );
         }
         order.swap(rank - 2, rank - 1);

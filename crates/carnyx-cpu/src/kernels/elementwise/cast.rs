@@ -1,7 +1,7 @@
 //! Conversions between element types: all 36 pairs.
 //!
-//! Floats lose their fraction on the way to integers and stop at their limits, NaN becomes 0; wider integers keep
-//! their low bits; anything but zero, NaN too, is true.
+//! Floats lose their fraction on the way to integers and stop at their limits, NaN becomes 0; wider integers
+//! keep their low bits; anything but zero, NaN too, is true.
 
 use super::{CastKernel, unary};
 use crate::isa::Isa;

@@ -63,10 +63,12 @@ fn floats() {
     }
 }
 
+type Exact = fn(f64) -> f64;
+
 #[test]
 fn smooth_functions_are_near_those_of_the_standard_library() {
     let x: Vec<f32> = (0..TILE as u16).map(|i| (f32::from(i) - 255.5) / 16.0).collect();
-    let exact: [(Unary, fn(f64) -> f64); 9] = [
+    let exact: [(Unary, Exact); 9] = [
         (Unary::Exp, f64::exp),
         (Unary::Expm1, f64::exp_m1),
         (Unary::Log, f64::ln),

@@ -1,0 +1,71 @@
+//! The words that most programs need: `use carnyx::prelude::*;`.
+//!
+//! Everything here is at the root of the crate too. What is missing here, because few programs need it, is there.
+
+#[doc(no_inline)]
+pub use crate::{
+    // What a model is compiled with.
+    Accuracy,
+    // Layers, and layers of one's own.
+    Activation::{self, *},
+    Adam,
+    Apply,
+    // Values, described values, variables.
+    Array,
+    BinaryAccuracy,
+    BinaryCrossentropy,
+    // Models and their training.
+    Callback,
+    CategoricalAccuracy,
+    CategoricalCrossentropy,
+    Compile,
+    DType,
+    Dense,
+    Dropout,
+    Error,
+    Eval,
+    Fit,
+    Flatten,
+    // First values of variables.
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    History,
+    Input,
+    Lambda,
+    Layer,
+    LecunNormal,
+    Logs,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Metric,
+    Mode,
+    Model,
+    Module,
+    Normalization,
+    Ones,
+    Optimizer,
+    // Curves.
+    PlotHistory,
+    RandomNormal,
+    RandomUniform,
+    Rescaling,
+    Result,
+    RootMeanSquaredError,
+    Run,
+    Sequential,
+    Sgd,
+    Shape,
+    SparseCategoricalAccuracy,
+    SparseCategoricalCrossentropy,
+    Tensor,
+    Updates,
+    Variable,
+    Variables,
+    Verbosity,
+    Zeros,
+    concat,
+    stack,
+};
