@@ -55,7 +55,7 @@ fn model() -> Model<Sequential> {
     Sequential::new()
         .then(Dense::new(64).activation(Relu))
         .then(Dense::new(4).activation(Softmax))
-        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy::new())
+        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy)
         .metric(Accuracy)
 }
 
@@ -85,7 +85,6 @@ fn memory_stays_where_it_is() -> Result {
         }
         Ok(())
     };
-    let mut rounds = rounds;
     rounds(100, 20)?;
     let before = LIVING.load(Relaxed);
     rounds(100_000, 1_000)?;

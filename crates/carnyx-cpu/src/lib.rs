@@ -4,6 +4,9 @@
 //! small team of threads shares. `reference` is the oracle that every kernel is tested against. This is the only
 //! crate of Carnyx with `unsafe` code; results are bit-identical for any number of threads.
 
+// Places in memory are bytes until a kernel knows their type; the plan aligns every value to a cache line.
+#![allow(clippy::cast_ptr_alignment)]
+
 pub mod bindings;
 mod cpu;
 pub mod isa;

@@ -56,7 +56,7 @@ enum Home {
 
 /// Where every value lies, and what must be copied at the end.
 struct Homes {
-    homes: Vec<Home>,
+    values: Vec<Home>,
     lifetimes: Vec<Lifetime>,
     /// For regions: the homes of all results.
     results: Vec<Vec<Home>>,
@@ -105,7 +105,7 @@ impl Homes {
         let in_place = updates_in_place(graph, &last_use);
 
         let mut homes = Homes {
-            homes: vec![Home::None; count],
+            values: vec![Home::None; count],
             lifetimes: Vec::new(),
             results: vec![Vec::new(); count],
             assigned: Vec::new(),
@@ -125,7 +125,7 @@ impl Homes {
                 Body::Captured(slot) => Home::Base(first_captured + *slot as u32),
                 Body::Read(slot) => Home::Base(first_variable + *slot as u32),
                 Body::Op(Op::Constant(_) | Op::Iota(_)) => Home::Constant,
-                Body::Op(Op::Reshape(_)) => homes.homes[instruction.operands[0]],
+                Body::Op(Op::Reshape(_)) => homes.values[instruction.operands[0]],
                 Body::Part(index) => homes.results[instruction.operands[0]][*index],
                 Body::Op(_) => homes.buffer_or_variable(&in_place, id, instruction.bytes(), id, last_use[id]),
                 Body::Region(region) => {
@@ -142,16 +142,16 @@ impl Homes {
                     results[0]
                 }
             };
-            homes.homes[id] = home;
+            homes.values[id] = home;
         }
         for &(slot, id) in &graph.updates {
-            if homes.homes[id] != Home::Base(first_variable + slot as u32) {
+            if homes.values[id] != Home::Base(first_variable + slot as u32) {
                 homes.assigned.push((slot, id));
             }
         }
         for &id in &graph.outputs {
             // What a session shows after a run must lie in its own memory.
-            let home = match homes.homes[id] {
+            let home = match homes.values[id] {
                 Home::Buffer(buffer) => Home::Buffer(buffer),
                 Home::Base(_) | Home::Constant | Home::None => {
                     let buffer = homes.buffer(graph.instructions[id].bytes(), count, end);
@@ -271,7 +271,7 @@ impl<'a> Lowering<'a> {
             Home::Constant | Home::None => Place { base: CONSTANTS, offset: 0 },
         };
         for (id, instruction) in self.graph.instructions.iter().enumerate() {
-            self.places[id] = match homes.homes[id] {
+            self.places[id] = match homes.values[id] {
                 Home::Constant if matches!(instruction.body, Body::Op(Op::Reshape(_))) => {
                     self.places[instruction.operands[0]]
                 }
@@ -287,7 +287,7 @@ impl<'a> Lowering<'a> {
                 Body::Input(_) | Body::Captured(_) | Body::Read(_) | Body::Part(_) => {}
             }
             if self.graph.guard == Some(id) {
-                self.push(id, Step::Guard(self.places[id], instruction.dtype), 1);
+                self.push(Step::Guard(self.places[id], instruction.dtype), 1);
             }
         }
         let end = self.graph.instructions.len();
@@ -307,7 +307,7 @@ impl<'a> Lowering<'a> {
         }
         for (from, to, id) in writes {
             let bytes = self.graph.instructions[id].bytes();
-            self.push(id, Step::Kernel(copy_bytes(from, to, bytes)), 1);
+            self.push(Step::Kernel(copy_bytes(from, to, bytes)), 1);
         }
     }
 
@@ -356,12 +356,12 @@ impl<'a> Lowering<'a> {
         self.cpu.team().threads()
     }
 
-    fn push(&mut self, instruction: Id, step: Step, chunks: usize) {
-        self.tasks.push(Task { step, chunks: chunks.max(1), instruction });
+    fn push(&mut self, step: Step, chunks: usize) {
+        self.tasks.push(Task { step, chunks: chunks.max(1) });
     }
 
-    fn kernel(&mut self, id: Id, chunks: usize, call: impl Fn(crate::step::Part) + Send + Sync + 'static) {
-        self.push(id, Step::Kernel(Box::new(call)), chunks);
+    fn kernel(&mut self, chunks: usize, call: impl Fn(crate::step::Part) + Send + Sync + 'static) {
+        self.push(Step::Kernel(Box::new(call)), chunks);
     }
 
     fn scratch(&mut self, bytes: usize) {
@@ -396,7 +396,7 @@ impl<'a> Lowering<'a> {
 
     fn copy(&mut self, id: Id, to: Place) {
         let (from, bytes) = (self.places[id], self.instruction(id).bytes());
-        self.push(id, Step::Kernel(copy_bytes(from, to, bytes)), 1);
+        self.push(Step::Kernel(copy_bytes(from, to, bytes)), 1);
     }
 
     /// Where the bytes of a known array lie among the program's constants.
@@ -442,7 +442,7 @@ impl<'a> Lowering<'a> {
         }
         let tiles = self.tile_program(id, region, results, None);
         let chunks = self.chunks_for(tiles.elements() * tiles.cost());
-        self.push(id, Step::Region(tiles), chunks);
+        self.push(Step::Region(tiles), chunks);
     }
 
     fn tile_program(

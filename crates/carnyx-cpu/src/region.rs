@@ -123,7 +123,7 @@ impl TileProgram {
         let stores: Vec<(Place, usize, Value)> = stores
             .map(|(&id, &place)| {
                 let value = lowering.settle(id, region, context);
-                (place, element_size(region, context, id), value)
+                (place, dtype_of(id, region, context).size(), value)
             })
             .collect();
         lowering.finish(stores)
@@ -223,10 +223,11 @@ fn needed(region: &Region, context: &RegionContext) -> Vec<bool> {
     needed
 }
 
-fn element_size(region: &Region, context: &RegionContext, id: usize) -> usize {
+/// The element type of value `id` of the region.
+fn dtype_of(id: usize, region: &Region, context: &RegionContext) -> DType {
     match id.checked_sub(context.operands.len()) {
-        Some(inner) => region.body[inner].dtype.size(),
-        None => context.operands[id].dtype.size(),
+        Some(inner) => region.body[inner].dtype,
+        None => context.operands[id].dtype,
     }
 }
 
@@ -267,7 +268,7 @@ impl Lowering {
             op => {
                 let operands: Vec<Value> =
                     inner.operands.iter().map(|&id| self.settle(id, region, context)).collect();
-                let dtype = |i: usize| self.dtype_of(inner.operands[i], region, context);
+                let dtype = |i: usize| dtype_of(inner.operands[i], region, context);
                 let kernel = match op {
                     Op::Unary(unary) => Kernel::Unary(unary_kernel(isa, *unary, dtype(0))),
                     Op::Binary(binary) => Kernel::Binary(binary_kernel(isa, *binary, dtype(0))),
@@ -280,13 +281,6 @@ impl Lowering {
             }
         };
         self.values.push(value);
-    }
-
-    fn dtype_of(&self, id: usize, region: &Region, context: &RegionContext) -> DType {
-        match id.checked_sub(context.operands.len()) {
-            Some(inner) => region.body[inner].dtype,
-            None => context.operands[id].dtype,
-        }
     }
 
     fn load(&mut self, load: Load) -> Value {

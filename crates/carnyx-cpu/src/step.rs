@@ -120,8 +120,6 @@ pub struct Task {
     pub step: Step,
     /// How many chunks there are: 1 runs on the caller alone.
     pub chunks: usize,
-    /// The instruction of the optimised graph that asked for it.
-    pub instruction: usize,
 }
 
 impl Task {

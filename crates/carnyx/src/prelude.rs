@@ -2,70 +2,34 @@
 //!
 //! Everything here is at the root of the crate too. What is missing here, because few programs need it, is there.
 
+// Values, described values, variables.
 #[doc(no_inline)]
-pub use crate::{
-    // What a model is compiled with.
-    Accuracy,
-    // Layers, and layers of one's own.
-    Activation::{self, *},
-    Adam,
-    Apply,
-    // Values, described values, variables.
-    Array,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    // Models and their training.
-    Callback,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    Compile,
-    DType,
-    Dense,
-    Dropout,
-    Error,
-    Eval,
-    Fit,
-    Flatten,
-    // First values of variables.
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    History,
-    Input,
-    Lambda,
-    Layer,
-    LecunNormal,
-    Logs,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Metric,
-    Mode,
-    Model,
-    Module,
-    Normalization,
-    Ones,
-    Optimizer,
-    // Curves.
-    PlotHistory,
-    RandomNormal,
-    RandomUniform,
-    Rescaling,
-    Result,
-    RootMeanSquaredError,
-    Run,
-    Sequential,
-    Sgd,
-    Shape,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    Tensor,
-    Updates,
-    Variable,
-    Variables,
-    Verbosity,
-    Zeros,
-    concat,
-    stack,
-};
+pub use crate::{Array, DType, Error, Eval, Mode, Result, Shape, Tensor, Updates, Variable, concat, stack};
+
+// Layers, and layers of one's own.
+#[doc(no_inline)]
+pub use crate::Activation::{self, *};
+#[doc(no_inline)]
+pub use crate::{Apply, Dense, Dropout, Flatten, Input, Lambda, Layer, Module, Normalization, Rescaling};
+#[doc(no_inline)]
+pub use crate::{Sequential, Variables};
+
+// First values of variables.
+#[doc(no_inline)]
+pub use crate::{GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform};
+#[doc(no_inline)]
+pub use crate::{Ones, RandomNormal, RandomUniform, Zeros};
+
+// What a model is compiled with.
+#[doc(no_inline)]
+pub use crate::{Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
+#[doc(no_inline)]
+pub use crate::{Adam, Optimizer, Sgd};
+#[doc(no_inline)]
+pub use crate::{BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy};
+#[doc(no_inline)]
+pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
+
+// Models and their training.
+#[doc(no_inline)]
+pub use crate::{Callback, Compile, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};

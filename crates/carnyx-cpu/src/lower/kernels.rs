@@ -28,12 +28,14 @@ impl Lowering<'_> {
             Op::Dot { transpose_a, transpose_b } => {
                 self.emit_product(id, *transpose_a, *transpose_b, offsets)
             }
-            Op::Transpose(order) => self.emit_view(id, View::transposed(&self.operand(id, 0).0.sizes, order)),
-            Op::Slice(spans) => self.emit_view(id, View::sliced(&self.operand(id, 0).0.sizes, spans)),
-            Op::Flip(axes) => self.emit_view(id, View::flipped(&self.operand(id, 0).0.sizes, axes)),
+            Op::Transpose(order) => {
+                self.emit_view(id, &View::transposed(&self.operand(id, 0).0.sizes, order))
+            }
+            Op::Slice(spans) => self.emit_view(id, &View::sliced(&self.operand(id, 0).0.sizes, spans)),
+            Op::Flip(axes) => self.emit_view(id, &View::flipped(&self.operand(id, 0).0.sizes, axes)),
             Op::Broadcast(_) => {
                 let view = View::broadcast(&self.operand(id, 0).0.sizes, &self.instruction(id).sizes);
-                self.emit_view(id, view);
+                self.emit_view(id, &view);
             }
             Op::Pad(widths) => {
                 self.emit_pad(id, &widths.iter().map(|(before, _)| *before).collect::<Vec<_>>())
@@ -60,11 +62,12 @@ impl Lowering<'_> {
     }
 
     /// A copy of the operand's elements that a view names.
-    fn emit_view(&mut self, id: Id, view: View) {
+    fn emit_view(&mut self, id: Id, view: &View) {
+        let view = *view;
         let (x, from) = self.operand(id, 0);
         let (size, to, isa) = (x.dtype.size(), self.places[id], self.cpu.isa());
         let chunks = self.chunks_for(view.elements());
-        self.kernel(id, chunks, move |part| {
+        self.kernel(chunks, move |part| {
             let range = even_part(view.elements(), chunks, part.chunk, STEP);
             let out = part.bases.at(to).wrapping_add(range.start * size);
             // SAFETY: the view names elements of the operand; the range is this chunk's.
@@ -78,7 +81,7 @@ impl Lowering<'_> {
         let view = View::placed(&self.instruction(id).sizes, start, &x.sizes);
         let (size, to) = (x.dtype.size(), self.places[id]);
         let chunks = self.chunks_for(view.elements());
-        self.kernel(id, chunks, move |part| {
+        self.kernel(chunks, move |part| {
             let range = even_part(view.elements(), chunks, part.chunk, STEP);
             let x = part.bases.at(from).wrapping_add(range.start * size);
             // SAFETY: the view names elements of the result; the range is this chunk's.
@@ -89,7 +92,7 @@ impl Lowering<'_> {
     fn emit_pad(&mut self, id: Id, before: &[usize]) {
         let (to, bytes) = (self.places[id], self.instruction(id).bytes());
         // SAFETY: the result has that many bytes.
-        self.kernel(id, 1, move |part| unsafe { part.bases.at(to).write_bytes(0, bytes) });
+        self.kernel(1, move |part| unsafe { part.bases.at(to).write_bytes(0, bytes) });
         self.emit_placed(id, 0, before);
     }
 
@@ -106,10 +109,8 @@ impl Lowering<'_> {
         let (dtype, passes) = (x.dtype, reduce::passes(&x.sizes, axes));
         for (i, &lines) in passes.iter().enumerate() {
             let is_last = i + 1 == passes.len();
-            let to = match is_last {
-                true => self.places[id],
-                false => self.temporary(lines.count() * dtype.size(), id, offsets),
-            };
+            let bytes = lines.count() * dtype.size();
+            let to = if is_last { self.places[id] } else { self.temporary(bytes, id, offsets) };
             self.emit_pass(id, reduce, dtype, lines, [from, to], offsets);
             from = to;
         }
@@ -129,13 +130,13 @@ impl Lowering<'_> {
             let partials = lines.n.div_ceil(PARTIAL);
             let between = self.temporary(partials * dtype.size(), id, offsets);
             let chunks = self.chunks_for(lines.n).min(partials);
-            self.kernel(id, chunks, move |part| {
+            self.kernel(chunks, move |part| {
                 let (out, x) = (part.bases.at(between), part.bases.at(from));
                 let range = even_part(partials, chunks, part.chunk, 1);
                 // SAFETY: the operand is one line, and there is room for a number for each of its parts.
                 unsafe { reduce::reduce_partials(isa, reduce, dtype, out, x, lines.n, range) };
             });
-            self.kernel(id, 1, move |part| {
+            self.kernel(1, move |part| {
                 // SAFETY: as above; the result is one number.
                 unsafe {
                     let (out, x) = (part.bases.at(to), part.bases.at(between));
@@ -144,7 +145,7 @@ impl Lowering<'_> {
             });
             return;
         }
-        self.lines(id, lines.count(), lines.elements(), move |part, range| {
+        self.lines(lines.count(), lines.elements(), move |part, range| {
             // SAFETY: the operand has these lines, the result a number for each.
             unsafe {
                 reduce::reduce(isa, reduce, dtype, part.bases.at(to), part.bases.at(from), lines, range)
@@ -155,19 +156,18 @@ impl Lowering<'_> {
     /// A kernel on `count` independent lines, which costs about `work` operations.
     fn lines(
         &mut self,
-        id: Id,
         count: usize,
         work: usize,
         call: impl Fn(Part, std::ops::Range<usize>) + Send + Sync + 'static,
     ) {
         let chunks = self.chunks_for(work).min(count);
-        self.kernel(id, chunks, move |part| call(part, even_part(count, chunks.max(1), part.chunk, 1)));
+        self.kernel(chunks, move |part| call(part, even_part(count, chunks.max(1), part.chunk, 1)));
     }
 
     fn emit_arg_max(&mut self, id: Id, axis: usize) {
         let ((x, from), to, isa) = (self.operand(id, 0), self.places[id], self.cpu.isa());
         let (dtype, lines) = (x.dtype, Lines::along(&x.sizes, axis));
-        self.lines(id, lines.count(), lines.elements(), move |part, range| {
+        self.lines(lines.count(), lines.elements(), move |part, range| {
             // SAFETY: the operand has these lines, the result an `i64` for each.
             unsafe { rows::arg_max(isa, dtype, part.bases.at(to).cast(), part.bases.at(from), lines, range) };
         });
@@ -179,7 +179,7 @@ impl Lowering<'_> {
         let length = index::arg_sort_scratch(lines);
         self.scratch(length * size_of::<u64>());
         let work = lines.elements() * (1 + lines.n.ilog2() as usize);
-        self.lines(id, lines.count(), work, move |part, range| {
+        self.lines(lines.count(), work, move |part, range| {
             // SAFETY: the operand has these lines, the result an `i64` for each element, the worker this scratch.
             unsafe {
                 let scratch = std::slice::from_raw_parts_mut(part.scratch.cast::<u64>(), length);
@@ -191,7 +191,7 @@ impl Lowering<'_> {
     fn emit_cumulative_sum(&mut self, id: Id, axis: usize) {
         let ((x, from), to) = (self.operand(id, 0), self.places[id]);
         let (dtype, lines) = (x.dtype, Lines::along(&x.sizes, axis));
-        self.lines(id, lines.count(), lines.elements(), move |part, range| {
+        self.lines(lines.count(), lines.elements(), move |part, range| {
             // SAFETY: operand and result have these lines.
             unsafe { reduce::cumulative_sum(dtype, part.bases.at(to), part.bases.at(from), lines, range) };
         });
@@ -207,7 +207,7 @@ impl Lowering<'_> {
         let ((x, from), to) = (self.operand(id, 0), self.places[id]);
         let (place, dtype, count) = self.indices(id);
         let (size, lines) = (x.dtype.size(), Lines::along(&x.sizes, axis));
-        self.lines(id, lines.outer * count, lines.outer * count * lines.inner, move |part, range| {
+        self.lines(lines.outer * count, lines.outer * count * lines.inner, move |part, range| {
             let indices = Indices { address: part.bases.at(place), dtype };
             // SAFETY: the operand has these lines, the result an entry for each index.
             unsafe {
@@ -220,7 +220,7 @@ impl Lowering<'_> {
         let ((x, from), to) = (self.operand(id, 0), self.places[id]);
         let (place, index_dtype, count) = self.indices(id);
         let (dtype, lines) = (x.dtype, Lines::along(&self.instruction(id).sizes, axis));
-        self.lines(id, lines.count(), lines.elements() + x.elements(), move |part, range| {
+        self.lines(lines.count(), lines.elements() + x.elements(), move |part, range| {
             let indices = Indices { address: part.bases.at(place), dtype: index_dtype };
             // SAFETY: the result has these lines, the operand an entry for each index.
             unsafe {
@@ -241,7 +241,7 @@ impl Lowering<'_> {
         let (place, dtype, _) = self.indices(id);
         let (size, lines) = (x.dtype.size(), Lines::along(&x.sizes, axis));
         let (count, elements) = (self.instruction(id).sizes[axis], self.instruction(id).elements());
-        self.lines(id, elements, elements, move |part, range| {
+        self.lines(elements, elements, move |part, range| {
             let indices = Indices { address: part.bases.at(place), dtype };
             // SAFETY: the operand has these lines; there is an index for each element of the result.
             unsafe {
@@ -262,7 +262,7 @@ impl Lowering<'_> {
         let (place, index_dtype, _) = self.indices(id);
         let (dtype, count) = (x.dtype, x.sizes[axis]);
         let lines = Lines::along(&self.instruction(id).sizes, axis);
-        self.lines(id, lines.count(), lines.elements() + x.elements(), move |part, range| {
+        self.lines(lines.count(), lines.elements() + x.elements(), move |part, range| {
             let indices = Indices { address: part.bases.at(place), dtype: index_dtype };
             // SAFETY: the result has these lines; there is an index for each element of the operand.
             unsafe {
@@ -281,9 +281,9 @@ impl Lowering<'_> {
     fn emit_normalize(&mut self, id: Id, normalize: Normalize) {
         let ((x, from), to, isa) = (self.operand(id, 0), self.places[id], self.cpu.isa());
         let (dtype, n) = (x.dtype, x.sizes.last().copied().unwrap_or(1));
-        let count = if n == 0 { 0 } else { x.elements() / n };
+        let count = x.elements().checked_div(n).unwrap_or(0);
         // An exponential costs about ten operations.
-        self.lines(id, count, count * n * 10, move |part, range| {
+        self.lines(count, count * n * 10, move |part, range| {
             let slices =
                 |size: usize| [to, from].map(|end| part.bases.at(end).wrapping_add(range.start * n * size));
             let length = range.len() * n;
@@ -306,7 +306,7 @@ impl Lowering<'_> {
         let (to, elements, isa) = (self.places[id], self.instruction(id).elements(), self.cpu.isa());
         // A random number costs about thirty operations.
         let chunks = self.chunks_for(elements * 30);
-        self.kernel(id, chunks, move |part| {
+        self.kernel(chunks, move |part| {
             let range = even_part(elements, chunks, part.chunk, random::GROUP);
             // SAFETY: the run's numbers lie at the start of the arena; the result has this range of floats.
             unsafe {

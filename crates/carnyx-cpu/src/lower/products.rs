@@ -101,7 +101,7 @@ impl Lowering<'_> {
             finishing: Finishing::Store,
             epilogue: None,
         };
-        self.push(id, Step::Product(Box::new(product)), num_chunks);
+        self.push(Step::Product(Box::new(product)), num_chunks);
     }
 
     /// A product of doubles: the plain loop, since nothing but checks multiplies them.
@@ -114,7 +114,7 @@ impl Lowering<'_> {
         operands: [Place; 2],
     ) {
         let c = self.places[id];
-        self.kernel(id, 1, move |part| {
+        self.kernel(1, move |part| {
             for matrix in 0..count {
                 let at = |place: Place, i: usize| {
                     part.bases.at(place).cast::<f64>().wrapping_add(matrix * batch_strides[i])
@@ -179,7 +179,7 @@ impl Lowering<'_> {
         if self.emit_blocks(id, &matmul, [a, b, c], finishing, offsets) {
             if let Some(epilogue) = epilogue {
                 let chunks = self.chunks_for(epilogue.elements() * epilogue.cost());
-                self.push(id, Step::Region(epilogue), chunks);
+                self.push(Step::Region(epilogue), chunks);
             }
             return;
         }
@@ -187,7 +187,7 @@ impl Lowering<'_> {
         self.scratch(matmul.scratch_len() * 4);
         let num_chunks = chunks.len();
         let product = Product { matmul, a, b, c, batch_strides, chunks, finishing, epilogue };
-        self.push(id, Step::Product(Box::new(product)), num_chunks);
+        self.push(Step::Product(Box::new(product)), num_chunks);
     }
 
     /// A product with a matrix of weights as partial sums over blocks of the weights' rows, if that is worth it.
@@ -219,7 +219,7 @@ impl Lowering<'_> {
         let scratch_len = parts.iter().map(MatMul::scratch_len).max().unwrap_or(0);
         self.scratch(scratch_len * 4);
         let shape = *matmul;
-        self.kernel(id, blocks, move |part| {
+        self.kernel(blocks, move |part| {
             let rows = block(k, blocks, part.chunk);
             let at = |place: Place, offset: usize| part.bases.at(place).cast::<f32>().wrapping_add(offset);
             let operands = Operands {
@@ -234,7 +234,7 @@ impl Lowering<'_> {
             }
         });
         let chunks = self.chunks_for(blocks * m * n).min(m);
-        self.kernel(id, chunks, move |part| {
+        self.kernel(chunks, move |part| {
             let rows = crate::step::even_part(m, chunks, part.chunk, 1);
             let at = |place: Place| part.bases.at(place).cast::<f32>();
             let first = rows.start * n;
