@@ -47,8 +47,9 @@ fn gradients_are_graphs() -> Result {
     let w = weight(&[3]);
     let x = data("x", [2, 3]);
     let loss = (x * Tensor::read(&w)).tanh().sum();
-    let slope = loss.gradients(&[w.clone()]);
-    let curvature = slope.of(&w).expect("the variable was asked for").square().sum().gradients(&[w.clone()]);
+    let slope = loss.gradients(std::slice::from_ref(&w));
+    let curvature =
+        slope.of(&w).expect("the variable was asked for").square().sum().gradients(std::slice::from_ref(&w));
     let first = Graph::capture(&[slope.of(&w).expect("asked for").clone()], &[])?;
     let second = Graph::capture(&[curvature.of(&w).expect("asked for").clone()], &[])?;
     assert_golden("gradient_of_tanh", &simplify(&first).to_string());
