@@ -3,15 +3,15 @@
 use carnyx_graph::graph::InputSlot;
 use carnyx_graph::{Bindings, DType, Error, Feed, Result, Variable};
 
-/// Whether `bindings` fill all slots with arrays of the right shapes and types, and with variables that have
-/// a value: sizes and types of the slots in their order.
+/// Whether `bindings` fill the slots of inputs and captured constants with arrays of the right shapes and types, and
+/// whether there are as many variables as slots.
 ///
 /// # Errors
 /// `input` or `variable`, if they do not.
 pub fn check_bindings<'a>(
     inputs: impl ExactSizeIterator<Item = &'a InputSlot>,
     captured: impl ExactSizeIterator<Item = (&'a [usize], DType)>,
-    variables: impl ExactSizeIterator<Item = (&'a [usize], DType)>,
+    num_variables: usize,
     bindings: &Bindings,
 ) -> Result {
     let (given, wanted) = (bindings.inputs.len(), inputs.len());
@@ -30,8 +30,19 @@ pub fn check_bindings<'a>(
             return Err(Error::new("input", title));
         }
     }
-    check_count("variable", "variables", bindings.variables.len(), variables.len())?;
-    variables.zip(bindings.variables).try_for_each(|((sizes, dtype), variable)| {
+    check_count("variable", "variables", bindings.variables.len(), num_variables)
+}
+
+/// Whether variables have values of the shapes and types that a program was made for. What holds once holds for
+/// ever: a variable keeps its shape, and never loses its value.
+///
+/// # Errors
+/// `variable`, if one has not.
+pub fn check_variables<'a>(
+    slots: impl Iterator<Item = (&'a [usize], DType)>,
+    variables: &[Variable],
+) -> Result {
+    slots.zip(variables).try_for_each(|((sizes, dtype), variable)| {
         if !variable.has_value() {
             return Err(no_value(variable));
         }
@@ -66,17 +77,24 @@ fn check_feed(slot: &InputSlot, feed: &Feed) -> Result {
     }
     let fits = match feed {
         Feed::Whole(array) => array.shape() == slot.sizes,
-        Feed::Rows(array, rows) => {
+        Feed::Rows(array, _) | Feed::Part(array, ..) => {
             let sizes = slot.sizes.split_first().zip(array.shape().split_first());
-            sizes.is_some_and(|((slot_rows, slot_row), (_, row))| *slot_rows == rows.len() && slot_row == row)
+            sizes.is_some_and(|((rows, slot_row), (_, row))| *rows == feed.num_rows() && slot_row == row)
         }
     };
     if !fits {
         let title = format!("the input `{name}` is given shape {:?}, not {:?}", feed.sizes(), slot.sizes);
         return Err(Error::new("input", title));
     }
-    let Feed::Rows(array, rows) = feed else { return Ok(()) };
-    match rows.iter().find(|&&row| row as usize >= array.num_rows()) {
+    let beyond = match feed {
+        Feed::Whole(_) => None,
+        Feed::Rows(_, rows) => rows.iter().map(|&row| row as usize).find(|&row| row >= array.num_rows()),
+        Feed::Part(_, first, rows) => {
+            let last = first.saturating_add(rows.saturating_sub(1));
+            (last >= array.num_rows() && *rows > 0).then_some(last)
+        }
+    };
+    match beyond {
         None => Ok(()),
         Some(row) => {
             Err(Error::new("input", format!("the input `{name}` is asked for row {row} of an array"))
@@ -109,9 +127,8 @@ mod tests {
             dtype: DType::F32,
         };
         let slots = [slot("x", &[2, 3]), slot("y", &[2])];
-        let check = |inputs: &[Feed]| {
-            check_bindings(slots.iter(), [].into_iter(), [].into_iter(), &Bindings { inputs, ..EMPTY })
-        };
+        let check =
+            |inputs: &[Feed]| check_bindings(slots.iter(), [].into_iter(), 0, &Bindings { inputs, ..EMPTY });
         let (x, y) = (Array::zeros([2, 3], DType::F32), Array::zeros([2], DType::F32));
         assert!(check(&[Feed::Whole(&x), Feed::Whole(&y)]).is_ok());
         assert!(check(&[Feed::Rows(&x, &[1, 1]), Feed::Rows(&y, &[0, 1])]).is_ok());
@@ -134,8 +151,7 @@ mod tests {
         let variable = Variable::new(Nothing);
         let _ = variable.shaped([2]);
         let check = |sizes: &[usize]| {
-            let bindings = Bindings { variables: std::slice::from_ref(&variable), ..EMPTY };
-            check_bindings([].iter(), [].into_iter(), [(sizes, DType::F32)].into_iter(), &bindings)
+            check_variables([(sizes, DType::F32)].into_iter(), std::slice::from_ref(&variable))
         };
         assert_eq!(check(&[2]).unwrap_err().code(), "variable");
         variable.assign(&Array::zeros([2], DType::F32)).unwrap();

@@ -5,7 +5,7 @@
 //! the team, and gives the variables back. It allocates nothing. Invariant: variables that the program updates are
 //! checked out for the whole run, so nobody sees half a step.
 
-use crate::bindings::{check_bindings, no_value};
+use crate::bindings::{check_bindings, check_variables, no_value};
 use crate::isa::Isa;
 use crate::kernels::movement::gather_rows;
 use crate::memory::{ARENA, Bases, FIRST_SLOT, Memory, Place};
@@ -67,7 +67,15 @@ impl Program for CpuProgram {
         bases[1] = self.constants.start();
         let held = (0..self.variables.len()).map(|_| None).collect();
         let order = (0..self.variables.len()).collect();
-        Box::new(CpuSession { memory: Some(memory), bases: Addresses(bases), held, order, program: self })
+        let bound = Vec::with_capacity(self.variables.len());
+        Box::new(CpuSession {
+            memory: Some(memory),
+            bases: Addresses(bases),
+            held,
+            bound,
+            order,
+            program: self,
+        })
     }
 
     fn memory(&self) -> usize {
@@ -88,7 +96,8 @@ struct CpuSession {
     bases: Addresses,
     /// The arrays of variables during a run.
     held: Vec<Option<Array>>,
-    /// Variable slots in the order in which they are checked out.
+    /// The variables of the last run, which need no second check, and their slots in the order of checking out.
+    bound: Vec<u64>,
     order: Vec<usize>,
 }
 
@@ -122,13 +131,14 @@ impl Session for CpuSession {
     fn run(&mut self, bindings: &Bindings) -> Result<Outcome> {
         let program = &*self.program;
         let captured = program.captured.iter().map(|(sizes, dtype)| (&sizes[..], *dtype));
-        let variables = program.variables.iter().map(|slot| (&slot.sizes[..], slot.dtype));
-        check_bindings(program.inputs.iter(), captured, variables, bindings)?;
-
-        // One order for all programs, so that two never wait for each other.
-        let by_id = |&slot: &usize| bindings.variables[slot].id();
-        if !self.order.is_sorted_by_key(by_id) {
-            self.order.sort_unstable_by_key(by_id);
+        check_bindings(program.inputs.iter(), captured, program.variables.len(), bindings)?;
+        if !bindings.variables.iter().map(Variable::id).eq(self.bound.iter().copied()) {
+            let slots = program.variables.iter().map(|slot| (&slot.sizes[..], slot.dtype));
+            check_variables(slots, bindings.variables)?;
+            self.bound.clear();
+            self.bound.extend(bindings.variables.iter().map(Variable::id));
+            // One order for all programs, so that two never wait for each other.
+            self.order.sort_unstable_by_key(|&slot| self.bound[slot]);
         }
         let first_captured = FIRST_SLOT as usize + program.gathered.len();
         let first_variable = first_captured + program.captured.len();
@@ -152,6 +162,10 @@ impl Session for CpuSession {
         for (i, (feed, gathered)) in bindings.inputs.iter().zip(&program.gathered).enumerate() {
             self.bases.0[FIRST_SLOT as usize + i] = match feed {
                 Feed::Whole(array) => array.address() as *mut u8,
+                Feed::Part(array, first, _) => {
+                    let row_bytes = array.row_len() * array.dtype().size();
+                    (array.address() as *mut u8).wrapping_add(first * row_bytes)
+                }
                 Feed::Rows(array, rows) => {
                     let to = self.bases.0[ARENA as usize].wrapping_add(gathered.offset);
                     program.gather(array, rows, to);

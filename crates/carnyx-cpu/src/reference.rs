@@ -7,7 +7,7 @@
 //!
 //! Indices count from the end when they are negative, and beyond the ends they mean the nearest entry.
 
-use crate::bindings::check_bindings;
+use crate::bindings::{check_bindings, check_variables};
 use carnyx_graph::graph::{Body, Id, Instruction, Region};
 use carnyx_graph::op::Op;
 use carnyx_graph::{Array, Bindings, DType, Feed, Graph, Outcome, Result, Variable};
@@ -142,8 +142,8 @@ fn check_slots(graph: &Graph, bindings: &Bindings) -> Result {
     let variables: Vec<(Vec<usize>, DType)> =
         graph.variables.iter().enumerate().map(sizes_of_variable).collect();
     let captured = graph.captured.iter().map(|array| (array.shape(), array.dtype()));
-    let variables = variables.iter().map(|(sizes, dtype)| (&sizes[..], *dtype));
-    check_bindings(graph.inputs.iter(), captured, variables, bindings)
+    check_bindings(graph.inputs.iter(), captured, variables.len(), bindings)?;
+    check_variables(variables.iter().map(|(sizes, dtype)| (&sizes[..], *dtype)), bindings.variables)
 }
 
 fn fed(feed: &Feed) -> Result<Value> {
@@ -153,6 +153,7 @@ fn fed(feed: &Feed) -> Result<Value> {
             let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
             Ok(Value::of(&array.take_rows(&rows)?))
         }
+        Feed::Part(array, first, rows) => Ok(Value::of(&array.rows(*first..first + rows)?)),
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Feed<'a> {
     Whole(&'a Array),
     /// Some rows of an array, in this order: gathered straight into the program's memory.
     Rows(&'a Array, &'a [u32]),
+    /// Consecutive rows of an array, from the first index on, that many: read where they lie.
+    Part(&'a Array, usize, usize),
 }
 
 impl Feed<'_> {
@@ -22,20 +24,29 @@ impl Feed<'_> {
     pub fn sizes(&self) -> Vec<usize> {
         match self {
             Feed::Whole(array) => array.shape().to_vec(),
-            Feed::Rows(array, rows) => {
+            Feed::Rows(array, _) | Feed::Part(array, ..) => {
                 let mut sizes = array.shape().to_vec();
                 if let Some(first) = sizes.first_mut() {
-                    *first = rows.len();
+                    *first = self.num_rows();
                 }
                 sizes
             }
         }
     }
 
+    /// The number of rows that the slot sees.
+    pub fn num_rows(&self) -> usize {
+        match self {
+            Feed::Whole(array) => array.num_rows(),
+            Feed::Rows(_, rows) => rows.len(),
+            Feed::Part(_, _, rows) => *rows,
+        }
+    }
+
     /// The array behind it.
     pub fn array(&self) -> &Array {
         match self {
-            Feed::Whole(array) | Feed::Rows(array, _) => array,
+            Feed::Whole(array) | Feed::Rows(array, _) | Feed::Part(array, ..) => array,
         }
     }
 }

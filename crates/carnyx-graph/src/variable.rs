@@ -72,6 +72,7 @@ struct State {
     shape: Option<Vec<usize>>,
     value: Option<Array>,
     checked_out: bool,
+    waiting: usize,
     trainable: bool,
     by_gradients: bool,
     path: Option<Arc<str>>,
@@ -96,8 +97,15 @@ impl Variable {
     ) -> Variable {
         // The counter tells variables apart and orders their locks; no result depends on it.
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state =
-            State { shape, value, checked_out: false, trainable: true, by_gradients: true, path: None };
+        let state = State {
+            shape,
+            value,
+            checked_out: false,
+            waiting: 0,
+            trainable: true,
+            by_gradients: true,
+            path: None,
+        };
         Variable(Arc::new(Cell {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             dtype,
@@ -123,8 +131,13 @@ impl Variable {
 
     /// The state, once no program is writing it.
     fn settled(&self) -> MutexGuard<'_, State> {
-        let state = self.state();
-        self.0.checked_in.wait_while(state, |s| s.checked_out).unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state();
+        while state.checked_out {
+            state.waiting += 1;
+            state = self.0.checked_in.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        state
     }
 
     /// A number that no other living variable has.
@@ -283,7 +296,7 @@ impl Variable {
 
     /// An independent variable with the same value, shape, path and trainability.
     pub fn fork(&self) -> Variable {
-        let state = self.settled().clone();
+        let state = State { waiting: 0, ..self.settled().clone() };
         let copy = Variable::build(self.0.initializer.clone(), self.0.dtype, None, None);
         *copy.state() = state;
         copy
@@ -305,8 +318,12 @@ impl Variable {
         let mut state = self.state();
         state.value = Some(value);
         state.checked_out = false;
+        // Waking nobody would still be a call of the operating system, for each variable of each step.
+        let somebody_waits = state.waiting > 0;
         drop(state);
-        self.0.checked_in.notify_all();
+        if somebody_waits {
+            self.0.checked_in.notify_all();
+        }
     }
 }
 

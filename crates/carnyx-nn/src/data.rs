@@ -175,6 +175,9 @@ impl Data {
         if u32::try_from(samples).is_err() {
             return Err(error(format!("{samples} samples are more than {}", u32::MAX)));
         }
+        if role == Role::Predict {
+            return Ok(());
+        }
         for (name, array) in self.named() {
             if let Some(index) = first_non_finite(array) {
                 return Err(error(format!("{name} holds {} {}", array.element(index), place(array, index)))
@@ -192,8 +195,10 @@ pub(crate) enum Role {
     Training,
     /// To look at after each epoch.
     Validation,
-    /// To evaluate or predict.
+    /// To evaluate.
     Use,
+    /// To predict from: what is not finite gives predictions that are not, and no figure hides it.
+    Predict,
 }
 
 impl fmt::Display for Role {

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::panic::Location;
 
 /// Samples in a batch of evaluation or prediction: large enough to be fast, and no result depends on it.
-pub(crate) const EVALUATION_BATCH: usize = 256;
+pub(crate) const EVALUATION_BATCH: usize = 1024;
 
 /// How to fit: options with defaults.
 ///
@@ -304,15 +304,15 @@ fn train_epoch(
 /// Adds the numbers for `rows` of the data to the logs.
 fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, prefix: &str) -> Result {
     core.reset_totals()?;
-    let order: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
     let arrays: Vec<_> = pass.data.arrays().collect();
     let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
     let mut current: Option<Prepared> = None;
-    for (step, rows) in order.chunks(EVALUATION_BATCH).enumerate() {
-        if current.as_ref().is_none_or(|program| program.key.rows != rows.len() || core.dynamic) {
+    for (step, first) in rows.clone().step_by(EVALUATION_BATCH).enumerate() {
+        let rows = EVALUATION_BATCH.min(rows.end - first);
+        if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
             let columns = [pass.data.inputs(), pass.data.targets()];
-            current = Some(core.evaluation_program(rows.len(), columns, pass.site)?);
+            current = Some(core.evaluation_program(rows, columns, pass.site)?);
             if step == 0 {
                 // The first trace of a model makes its totals.
                 core.reset_totals()?;
@@ -320,7 +320,7 @@ fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, p
         }
         let Some(program) = &mut current else { continue };
         feeds.clear();
-        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(arrays[i], rows)));
+        feeds.extend(program.feeds.iter().map(|&i| Feed::Part(arrays[i], first, rows)));
         let captured = &program.graph.captured;
         let variables = &program.graph.variables;
         program.session.run(&Bindings {

@@ -208,7 +208,7 @@ impl Lowering<'_> {
             Finishing::BiasRelu(bias) => Some((bias, true)),
             Finishing::SubtractScaled(_) | Finishing::ReluGradient(_) => return false,
         };
-        if !is_forward || blocks == 1 || m * n * k < 1 << 18 {
+        if !is_forward || blocks == 1 || m * n * k < 1 << 17 {
             return false;
         }
         let ([a, b, c], isa) = (ends, self.cpu.isa());

@@ -178,27 +178,27 @@ impl<L> Model<L> {
 }
 
 fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result<Vec<Array>> {
-    data.check(Role::Use).map_err(|error| error.at(site))?;
+    data.check(Role::Predict).map_err(|error| error.at(site))?;
     let samples = data.num_samples();
-    let order: Vec<u32> = (0..samples as u32).collect();
     let mut feeds: Vec<Feed> = Vec::new();
     let mut results: Vec<Array> = Vec::new();
     let mut current: Option<Prepared> = None;
-    for (batch, rows) in order.chunks(EVALUATION_BATCH).enumerate() {
-        if current.as_ref().is_none_or(|program| program.key.rows != rows.len() || core.dynamic) {
+    for (batch, first) in (0..samples).step_by(EVALUATION_BATCH).enumerate() {
+        let rows = EVALUATION_BATCH.min(samples - first);
+        if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            current = Some(core.prediction_program(rows.len(), data.inputs())?);
+            current = Some(core.prediction_program(rows, data.inputs())?);
         }
         let Some(program) = &mut current else { continue };
         feeds.clear();
-        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(&data.inputs()[i], rows)));
+        feeds.extend(program.feeds.iter().map(|&i| Feed::Part(&data.inputs()[i], first, rows)));
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);
         let bindings = Bindings { inputs: &feeds, captured, variables, seed: core.seed, step: batch as u64 };
         program.session.run(&bindings)?;
         for i in 0..program.graph.outputs.len() {
             let part = program.session.output(i);
-            if part.shape().first() != Some(&rows.len()) {
-                let title = format!("output {i} has shape {:?} for {} samples", part.shape(), rows.len());
+            if part.shape().first() != Some(&rows) {
+                let title = format!("output {i} has shape {:?} for {rows} samples", part.shape());
                 return Err(Error::new("output", title)
                     .label("predictions have one row for each sample")
                     .at(site));
@@ -208,7 +208,7 @@ fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result
                 shape[0] = samples;
                 results.push(Array::zeros(shape, part.dtype()));
             }
-            write_rows(&mut results[i], batch * EVALUATION_BATCH * part.row_len(), &part);
+            write_rows(&mut results[i], first * part.row_len(), &part);
         }
     }
     core.keep_if_any(current);
