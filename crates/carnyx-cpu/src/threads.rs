@@ -24,7 +24,7 @@
 //!    refers to it: a helper that wakes late finds an empty range, and rule 3 keeps it from the job.
 //!
 //! So the caller waits for a helper only while the helper is inside a chunk. A helper looks at its own range
-//! for [`SPIN`] after its last chunk and then parks: it sets `parked`, fence, looks at the range again. The
+//! for `SPIN` after its last chunk and then parks: it sets `parked`, fence, looks at the range again. The
 //! caller writes the range and looks at `parked` without a fence between, for a fence would wait until the
 //! helper's cache line has come over. The price: a helper that parks at that very moment may miss this run,
 //! not the next.

@@ -1,7 +1,7 @@
 //! Metrics: what one looks at while a model trains.
 //!
 //! A [`Metric`] adds numbers of each batch to running totals, which are variables of the training program; the
-//! result is read from them when somebody wants to know. Every [`Loss`](crate::losses::Loss) is a metric too: its
+//! result is read from them when somebody wants to know. Every [`Loss`] is a metric too: its
 //! mean. Invariant: totals are 64-bit floats, so that counts stay exact.
 
 mod accuracy;
