@@ -62,11 +62,11 @@ impl Array {
     /// `shape`, if the number of elements is not the product of the sizes.
     pub fn new<T: Element>(shape: impl Into<Vec<usize>>, elements: Vec<T>) -> Result<Array> {
         let shape = shape.into();
-        let product = shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n));
+        let product = num_elements(&shape);
         if product == Some(elements.len()) {
             return Ok(Array { shape: shape.into(), storage: T::wrap(Arc::new(elements)) });
         }
-        let product = product.map_or_else(|| "more than memory has".to_owned(), |p| p.to_string());
+        let product = counted(product);
         Err(Error::new("shape", format!("{} elements do not fill the shape {shape:?}", elements.len()))
             .label(format!("{shape:?} has {product} elements")))
     }
@@ -242,13 +242,13 @@ impl Array {
     /// `shape`, if the numbers of elements differ.
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Array> {
         let shape = shape.into();
-        if shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n)) == Some(self.len()) {
+        if num_elements(&shape) == Some(self.len()) {
             return Ok(Array { shape: shape.into(), storage: self.storage.clone() });
         }
         Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape)).label(format!(
             "{} elements cannot become {}",
             self.len(),
-            shape.iter().product::<usize>()
+            counted(num_elements(&shape))
         )))
     }
 
@@ -327,6 +327,16 @@ impl Array {
     pub fn address(&self) -> usize {
         with_storage!(&self.storage, data => data.as_ptr() as usize)
     }
+}
+
+/// The product of the sizes, if there can be so many elements.
+fn num_elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
+}
+
+/// A number of elements as messages say it.
+fn counted(elements: Option<usize>) -> String {
+    elements.map_or_else(|| "more than memory has".to_owned(), |elements| elements.to_string())
 }
 
 /// Equal shapes, types and elements (so NaN makes arrays unequal).

@@ -339,7 +339,7 @@ impl fmt::Debug for Variable {
         let state = self.state();
         match &state.path {
             Some(path) => write!(f, "variable `{path}`")?,
-            None => write!(f, "variable {}", self.0.id)?,
+            None => f.write_str("an unnamed variable")?,
         }
         match &state.shape {
             Some(shape) => write!(f, " {}{shape:?}", self.0.dtype),

@@ -71,6 +71,11 @@ fn chunks_of(matmul: &MatMul, threads: usize) -> Vec<Chunk> {
     if is_input_gradient && blocks > 1 {
         return (0..blocks).map(|i| Chunk { rows: 0..m, columns: block(n, blocks, i) }).collect();
     }
+    // Many samples: each worker takes its share of them and all of the weights. Cut by columns, both cores read all
+    // samples: 1024 predictions of a 784-300-100-10 network took 8 % longer (Emerald Rapids, 2 cores, Nov. 2026).
+    if !is_gradient && m >= 128 * threads && k >= 64 {
+        return (0..threads).map(|i| Chunk { rows: block(m, threads, i), columns: 0..n }).collect();
+    }
     matmul.chunks(threads)
 }
 
