@@ -171,7 +171,9 @@ impl Variable {
     /// # Errors
     /// `variable`, if it has not been given one yet.
     pub fn value(&self) -> Result<Array> {
-        self.settled().value.clone().ok_or_else(|| {
+        // The lock is released before the message asks for it again.
+        let value = self.settled().value.clone();
+        value.ok_or_else(|| {
             Error::new("variable", format!("{self:?} has no value yet"))
                 .help("values are drawn at the first `fit`, `predict`, `eval` or `initialize`")
         })

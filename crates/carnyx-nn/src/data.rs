@@ -149,6 +149,11 @@ impl Data {
     pub(crate) fn check(&self, role: Role) -> Result {
         let error = |title: String| Error::new("data", format!("{role}{title}"));
         let samples = self.num_samples();
+        if self.inputs.is_empty() {
+            return Err(
+                error("there are no inputs".into()).help("give the model at least one array to learn from")
+            );
+        }
         let mut first: Option<String> = None;
         for (name, array) in self.named() {
             if array.shape().is_empty() {
