@@ -192,12 +192,7 @@ impl Table {
 
     fn index(&self, name: &str) -> Result<usize> {
         self.names.iter().position(|known| known == name).ok_or_else(|| {
-            let error = Error::new("data", format!("`{}` has no column `{name}`", self.file))
-                .note(format!("its columns are {}", quoted(&self.names)));
-            match nearest(name, &self.names) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            Error::new("data", format!("`{}` has no column `{name}`", self.file)).suggest(name, &self.names)
         })
     }
 
@@ -293,37 +288,10 @@ fn site(file: &str, line: u64) -> Site {
     Site { file: file.to_owned().into(), line: u32::try_from(line).unwrap_or(u32::MAX), column: 0 }
 }
 
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 /// The beginning of a cell, short enough for a message.
 fn shortened(cell: &str) -> String {
     let end = cell.char_indices().nth(40).map_or(cell.len(), |(end, _)| end);
     if end < cell.len() { format!("{}…", &cell[..end]) } else { cell.to_owned() }
-}
-
-/// The name that `wrong` most likely was meant to be, if one is near enough.
-fn nearest<'a>(wrong: &str, names: &'a [String]) -> Option<&'a String> {
-    let distance = |name: &str| edits(&wrong.to_lowercase(), &name.to_lowercase());
-    let near = names.iter().min_by_key(|name| distance(name))?;
-    (distance(near) <= wrong.chars().count().div_ceil(3)).then_some(near)
-}
-
-/// Levenshtein's distance: the least number of letters to insert, delete or replace.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for j in 0..to.len() {
-            let replaced = diagonal + usize::from(letter != to[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -385,12 +353,12 @@ mod tests {
         assert_eq!(
             message(houses.column("MedHouseval")),
             "error[data]: `t.csv` has no column `MedHouseval`\n  \
-             = note: its columns are `MedInc`, `HouseAge`, `MedHouseVal`\n  = help: did you mean `MedHouseVal`?"
+             = help: did you mean `MedHouseVal`?"
         );
         assert_eq!(
             message(houses.columns(&["MedInc", "price"])),
             "error[data]: `t.csv` has no column `price`\n  \
-             = note: its columns are `MedInc`, `HouseAge`, `MedHouseVal`"
+             = help: the known names are `MedInc`, `HouseAge`, `MedHouseVal`"
         );
         assert_eq!(
             message(houses.column("HouseAge")),

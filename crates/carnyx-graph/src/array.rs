@@ -66,9 +66,12 @@ impl Array {
         if product == Some(elements.len()) {
             return Ok(Array { shape: shape.into(), storage: T::wrap(Arc::new(elements)) });
         }
-        let product = counted(product);
+        let wanted = match product {
+            Some(product) => format!("{shape:?} has {product} elements"),
+            None => format!("no memory has as many elements as {shape:?}"),
+        };
         Err(Error::new("shape", format!("{} elements do not fill the shape {shape:?}", elements.len()))
-            .label(format!("{shape:?} has {product} elements")))
+            .label(wanted))
     }
 
     /// An array without axes that holds one value.
@@ -245,11 +248,12 @@ impl Array {
         if num_elements(&shape) == Some(self.len()) {
             return Ok(Array { shape: shape.into(), storage: self.storage.clone() });
         }
-        Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape)).label(format!(
-            "{} elements cannot become {}",
-            self.len(),
-            counted(num_elements(&shape))
-        )))
+        Err(Error::new("shape", format!("cannot reshape {:?} to {shape:?}", self.shape)).label(
+            match num_elements(&shape) {
+                Some(product) => format!("{} elements cannot become {product}", self.len()),
+                None => format!("no memory has as many elements as {shape:?}"),
+            },
+        ))
     }
 
     /// The rows `range` of the first axis, copied.
@@ -332,11 +336,6 @@ impl Array {
 /// The product of the sizes, if there can be so many elements.
 fn num_elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
-}
-
-/// A number of elements as messages say it.
-fn counted(elements: Option<usize>) -> String {
-    elements.map_or_else(|| "more than memory has".to_owned(), |elements| elements.to_string())
 }
 
 /// Equal shapes, types and elements (so NaN makes arrays unequal).

@@ -101,6 +101,26 @@ impl Error {
         self.edit(|r| r.help = Some(help.into()))
     }
 
+    /// Advice on a name that is unknown: the known name most like it, if one is, and else all of them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("activation", "there is no activation `rellu`").suggest("rellu", &["relu", "selu"]);
+    /// assert_eq!(error.advice(), Some("did you mean `relu`?"));
+    /// ```
+    pub fn suggest<S: AsRef<str>>(self, wrong: &str, known: &[S]) -> Error {
+        let distance = |name: &S| edits(&wrong.to_lowercase(), &name.as_ref().to_lowercase());
+        let near = known.iter().min_by_key(|name| distance(name));
+        match near.filter(|name| distance(name) <= wrong.chars().count().div_ceil(3)) {
+            Some(near) => self.help(format!("did you mean `{}`?", near.as_ref())),
+            None => {
+                let names: Vec<String> = known.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+                self.help(format!("the known names are {}", names.join(", ")))
+            }
+        }
+    }
+
     /// A further fact, on a line of its own.
     pub fn note(self, note: impl Into<String>) -> Error {
         self.edit(|r| r.notes.push(note.into()))
@@ -147,6 +167,22 @@ impl Error {
     }
 }
 
+/// Levenshtein's distance: the least number of letters to insert, delete or replace.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for j in 0..to.len() {
+            let replaced = diagonal + usize::from(letter != to[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
 fn source_line(site: &Site) -> Option<String> {
     let text = std::fs::read_to_string(site.file.as_ref()).ok()?;
     Some(text.lines().nth(site.line.checked_sub(1)? as usize)?.to_owned())
@@ -168,7 +204,8 @@ impl fmt::Display for Error {
                     .take(site.column as usize - 1)
                     .map(|c| if c == '\t' { c } else { ' ' })
                     .collect();
-                write!(f, "\n{pad} |\n{number} | {line}\n{pad} | {indent}^ {}", report.label)?;
+                let caret = format!("{indent}^ {}", report.label);
+                write!(f, "\n{pad} |\n{number} | {line}\n{pad} | {}", caret.trim_end())?;
             } else if !report.label.is_empty() {
                 write!(f, "\n{pad} = {}", report.label)?;
             }

@@ -341,6 +341,14 @@ impl Capture {
 
     fn instruction(&mut self, tensor: &Tensor, facts: &Facts, operands: Vec<Id>) -> Result<Id> {
         let Some(sizes) = facts.shape.fixed() else {
+            if let Op::Input(name) = tensor.op() {
+                return Err(Error::new("data", format!("the input `{name}` has no value here"))
+                    .at(tensor.site())
+                    .label("a drawing of data, for building models")
+                    .help(
+                        "make a model of it and call its `predict`, or compute with `Tensor::from(&array)`",
+                    ));
+            }
             return Err(Error::new("shape", format!("a value of shape {} cannot be computed", facts.shape))
                 .at(tensor.site())
                 .label("this size is known only when the model is called on data"));

@@ -203,8 +203,7 @@ impl FromStr for Activation {
     fn from_str(name: &str) -> Result<Activation, Error> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation).ok_or_else(|| {
             let names: Vec<&str> = NAMES.iter().map(|(known, _)| *known).collect();
-            Error::new("activation", format!("there is no activation `{name}`"))
-                .help(format!("there are {}", names.join(", ")))
+            Error::new("activation", format!("there is no activation `{name}`")).suggest(name, &names)
         })
     }
 }

@@ -49,10 +49,12 @@ fn align(action: &str, x: &Tensor, y: &Tensor) -> Result<(Tensor, Tensor), Error
     if from == to {
         return Ok((x, y));
     }
+    // A closure would be its own caller.
+    let site = std::panic::Location::caller();
     let shape = from.broadcast(&to).ok_or_else(|| {
         Error::new("shape", format!("cannot {action} {from} and {to}"))
             .label("these shapes do not broadcast")
-            .at(std::panic::Location::caller())
+            .at(site)
     })?;
     Ok((x.broadcast_if_needed(&shape), y.broadcast_if_needed(&shape)))
 }

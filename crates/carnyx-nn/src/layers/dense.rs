@@ -102,10 +102,21 @@ impl Dense {
                     .help("give the data a last axis, for example with `.expand(-1)` or `.reshape([samples, 1])`"),
             );
         }
-        (x.dim(-1) == 0).then(|| {
-            Error::new("shape", format!("a `Dense` layer cannot work on {}", facts.shape))
-                .label("the size of the last axis must be known, and more than 0")
-        })
+        let features = x.dim(-1);
+        if features == 0 {
+            return Some(
+                Error::new("shape", format!("a `Dense` layer cannot work on {}", facts.shape))
+                    .label("the size of the last axis must be known, and more than 0"),
+            );
+        }
+        let known = self.kernel.shape().map(|shape| shape[0]).filter(|&known| known != features)?;
+        Some(
+            Error::new("shape", format!("a `Dense` layer that knows {known} features gets {features}"))
+                .label(format!("its input has shape {} here", facts.shape))
+                .help(format!(
+                    "give it {known} features on the last axis, or use a new layer for this input"
+                )),
+        )
     }
 }
 

@@ -191,7 +191,8 @@ impl Objective {
             return Ok(self.0.iter().enumerate().collect());
         }
         if named < self.0.len() {
-            return Err(Error::new("loss", format!("{} losses for {} outputs", self.0.len(), outputs.len()))
+            let (losses, outputs) = (count(self.0.len(), "loss"), count(outputs.len(), "output"));
+            return Err(Error::new("loss", format!("{losses} for {outputs}"))
                 .help("say which output each loss is for: `MeanSquaredError.on(\"main\")`"));
         }
         let place = |term: &Term| {
@@ -201,7 +202,7 @@ impl Objective {
                     "loss",
                     format!("a loss is for the output `{name}`, which the model does not have"),
                 )
-                .help(format!("its outputs are {}", list(outputs)))
+                .suggest(name, outputs)
             })
         };
         self.0.iter().map(|term| Ok((place(term)?, term))).collect()
@@ -209,6 +210,13 @@ impl Objective {
 }
 
 /// Names for a sentence: "`main`, `aux`".
+/// `1 input`, `2 losses`.
+pub(crate) fn count(number: usize, word: &str) -> String {
+    let plural = if word.ends_with('s') { "es" } else { "s" };
+    format!("{number} {word}{}", if number == 1 { "" } else { plural })
+}
+
+/// Names as a message lists them.
 pub(crate) fn list(names: &[Arc<str>]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
@@ -309,7 +317,7 @@ mod tests {
         assert_eq!(places([MeanSquaredError.into(), MeanAbsoluteError.into()].into()).unwrap(), [0, 1]);
         assert_eq!(places([MeanSquaredError.on("aux")].into()).unwrap(), [1]);
         let error = places([MeanSquaredError.on("side")].into()).unwrap_err();
-        assert_eq!(error.advice(), Some("its outputs are `main`, `aux`"));
+        assert_eq!(error.advice(), Some("the known names are `main`, `aux`"));
         assert!(places([MeanSquaredError.on("main"), MeanSquaredError.into()].into()).is_err());
     }
 }

@@ -172,7 +172,8 @@ impl<L> Model<L> {
         let blueprint = self.core.network.drawing.clone().or_else(|| self.core.seen_inputs());
         let blueprint =
             blueprint.map(|inputs| inputs.iter().map(|x| x.in_mode(Mode::Inference)).collect::<Vec<_>>());
-        let outputs = blueprint.and_then(|inputs| self.core.network.outputs(&inputs).ok());
+        let outputs =
+            blueprint.and_then(|inputs| self.core.network.outputs(&inputs, Location::caller()).ok());
         Summary::of(&*self.layer, outputs.as_deref())
     }
 }
@@ -187,7 +188,7 @@ fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result
         let rows = EVALUATION_BATCH.min(samples - first);
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            current = Some(core.prediction_program(rows, data.inputs())?);
+            current = Some(core.prediction_program(rows, data.inputs(), site)?);
         }
         let Some(program) = &mut current else { continue };
         feeds.clear();

@@ -1,11 +1,13 @@
 //! A layer of any type as a function from tensors to tensors: what is left of `L` once a model is compiled.
 
-use crate::losses::list;
-use crate::{Apply, Layer, Tree, Variables};
+use crate::layer::{apply_at, snake_case};
+use crate::losses::{count, list};
+use crate::{Layer, Tree, Variables};
 use carnyx_graph::{Error, Result, Tensor, Variable};
+use std::panic::Location;
 use std::sync::Arc;
 
-type Forward = dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync;
+type Forward = dyn Fn(&[Tensor], &'static Location<'static>) -> Vec<Tensor> + Send + Sync;
 
 /// A layer without its types.
 pub(crate) struct Network {
@@ -32,7 +34,10 @@ impl Network {
         let (variables, mistake) = (layer.variables(), layer.name_variables().err());
         let drawing = layer.input().map(|input| input.tensors());
         Network {
-            forward: Box::new(move |inputs| layer.apply(&In::rebuild(inputs)).tensors()),
+            forward: Box::new(move |inputs, site| {
+                let name = layer.name().map_or_else(|| snake_case(layer.kind()), str::to_owned);
+                apply_at(&*layer, &name.into(), site.into(), &In::rebuild(inputs)).tensors()
+            }),
             arity: (taken < many.len()).then_some(taken),
             drawing,
             variables,
@@ -45,37 +50,41 @@ impl Network {
         self.names = names;
     }
 
-    /// The outputs for the inputs.
+    /// The outputs for the inputs, asked for by the user's line `site`.
     ///
     /// # Errors
     /// The first cause, if the layer cannot be applied to them.
-    pub(crate) fn outputs(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        if let Some(mistake) = &self.mistake {
-            return Err(mistake.clone());
-        }
+    pub(crate) fn outputs(&self, inputs: &[Tensor], site: &'static Location<'static>) -> Result<Vec<Tensor>> {
         if let Some(arity) = self.arity
             && arity != inputs.len()
         {
-            let title = format!("the model takes {arity} inputs, the data has {}", inputs.len());
-            return Err(Error::new("data", title).help("give several inputs as a list: `([&a, &b], &y)`"));
+            let (takes, has) = (count(arity, "input"), inputs.len());
+            return Err(Error::new("data", format!("the model takes {takes}, the data has {has}"))
+                .at(site)
+                .help("give several inputs as a list: `([&a, &b], &y)`"));
         }
-        let outputs = (self.forward)(inputs);
+        let outputs = (self.forward)(inputs, site);
         outputs.iter().try_for_each(Tensor::check)?;
+        // Layers say best what is wrong with their own names.
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone().at(site));
+        }
         if outputs.is_empty() {
             return Err(Error::new("model", "the model gives no outputs"));
         }
         Ok(outputs)
     }
 
-    /// The names of `count` outputs: those that the user gave, or `output_0`, `output_1`, ….
-    pub(crate) fn output_names(&self, count: usize) -> Result<Vec<Arc<str>>> {
+    /// The names of the outputs: those that the user gave, or `output_0`, `output_1`, ….
+    pub(crate) fn output_names(&self, outputs: usize) -> Result<Vec<Arc<str>>> {
         if self.names.is_empty() {
-            return Ok((0..count).map(|i| format!("output_{i}").into()).collect());
+            return Ok((0..outputs).map(|i| format!("output_{i}").into()).collect());
         }
-        if self.names.len() == count {
+        if self.names.len() == outputs {
             return Ok(self.names.clone());
         }
-        Err(Error::new("model", format!("{} names for {count} outputs", self.names.len()))
+        let names = self.names.len();
+        Err(Error::new("model", format!("{} for {}", count(names, "name"), count(outputs, "output")))
             .note(format!("the names are {}", list(&self.names))))
     }
 }

@@ -8,7 +8,7 @@
 use super::network::Network;
 use crate::engine::{self, initialize_on};
 use crate::history::Logs;
-use crate::losses::{Objective, list};
+use crate::losses::{Objective, count, list};
 use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
 use carnyx_graph::{
@@ -219,14 +219,19 @@ impl Core {
     }
 
     /// The program that predicts from `rows` samples.
-    pub(crate) fn prediction_program(&self, rows: usize, inputs: &[Array]) -> Result<Prepared> {
+    pub(crate) fn prediction_program(
+        &self,
+        rows: usize,
+        inputs: &[Array],
+        site: &'static Location<'static>,
+    ) -> Result<Prepared> {
         let key = self.key(Phase::Predict, rows, inputs, &[], 0);
         if !self.dynamic
             && let Some(program) = self.take(|program| program.key == key)
         {
             return Ok(program);
         }
-        let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs))?;
+        let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs), site)?;
         let graph = Graph::capture(&outputs, &[])?;
         self.prepare(key, graph, Vec::new())
     }
@@ -248,9 +253,9 @@ impl Core {
     fn describe_step(&mut self, key: &Key, site: &'static Location<'static>) -> Result<Described> {
         let inputs = placeholders(key, "input", &key.inputs);
         let targets = placeholders(key, "target", &key.targets);
-        let outputs = self.network.outputs(&inputs)?;
-        let names = self.network.output_names(outputs.len())?;
-        let terms = self.objective.resolve(&names)?;
+        let outputs = self.network.outputs(&inputs, site)?;
+        let names = self.network.output_names(outputs.len()).map_err(|e| e_at(e, site))?;
+        let terms = self.objective.resolve(&names).map_err(|e| e_at(e, site))?;
 
         // Which targets belong to each output.
         let mut target_of = vec![None; outputs.len()];
@@ -259,9 +264,9 @@ impl Core {
         } else if targets.len() == terms.len() {
             terms.iter().enumerate().for_each(|(target, (output, _))| target_of[*output] = Some(target));
         } else {
-            let title =
-                format!("the model has {} outputs, the data has {} targets", outputs.len(), targets.len());
-            return Err(Error::new("data", title)
+            let (outputs, targets) = (count(outputs.len(), "output"), count(targets.len(), "target"));
+            return Err(Error::new("data", format!("the model has {outputs}, the data has {targets}"))
+                .at(site)
                 .note(format!("the outputs are {}", list(&names)))
                 .help("give one array of targets for each output: `(&x, [&a, &b])`"));
         }
@@ -291,7 +296,7 @@ impl Core {
         };
 
         if self.scores.is_empty() {
-            self.scores = self.new_scores(&names, terms.len(), &target_of)?;
+            self.scores = self.new_scores(&names, terms.len(), &target_of).map_err(|e| e_at(e, site))?;
         }
         let mut updates = Vec::new();
         let rows = key.rows as f64;
@@ -341,7 +346,7 @@ impl Core {
                 && !outputs.contains(only)
             {
                 let title = format!("a metric is for the output `{only}`, which the model does not have");
-                return Err(Error::new("metric", title).help(format!("its outputs are {}", list(outputs))));
+                return Err(Error::new("metric", title).suggest(only, outputs));
             }
             for (output, name) in outputs.iter().enumerate() {
                 if target_of[output].is_some() && only.as_ref().is_none_or(|only| only == name) {
