@@ -83,7 +83,7 @@ fn keys_tell_structures_apart() -> Result {
 #[test]
 fn what_cannot_be_captured_is_an_error() {
     let blueprint = Tensor::input("x", [3]) * 2.0;
-    assert_eq!(Graph::capture(&[blueprint], &[]).expect_err("the batch is not known").code(), "shape");
+    assert_eq!(Graph::capture(&[blueprint], &[]).expect_err("the batch is not known").code(), "data");
     let w = weight(&[2]);
     let twice = [(w.clone(), Tensor::read(&w) * 2.0), (w.clone(), Tensor::read(&w) * 3.0)];
     assert_eq!(Graph::capture(&[], &twice).expect_err("two updates").code(), "variable");
