@@ -1,7 +1,9 @@
 //! All integration tests in one program: it links once.
 
+mod functional;
 mod graphs;
 mod messages;
 mod ops;
 mod parity;
+mod perceptron;
 mod steps;

@@ -60,6 +60,15 @@ impl Array {
     ///
     /// # Errors
     /// `shape`, if the number of elements is not the product of the sizes.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let x = Array::new([2, 3], vec![1f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// assert_eq!(x, Array::from([[1f32, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(Array::new([2, 3], vec![1f32]).unwrap_err().code(), "shape");
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn new<T: Element>(shape: impl Into<Vec<usize>>, elements: Vec<T>) -> Result<Array> {
         let shape = shape.into();
         let product = num_elements(&shape);
@@ -75,6 +84,15 @@ impl Array {
     }
 
     /// An array without axes that holds one value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let step = Array::scalar(7i64);
+    /// assert!(step.shape().is_empty());
+    /// assert_eq!(step.item()?, 7.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn scalar<T: Element>(value: T) -> Array {
         Array { shape: Arc::new([]), storage: T::wrap(Arc::new(vec![value])) }
     }
@@ -93,6 +111,13 @@ impl Array {
     }
 
     /// An array of zeros (`false` for `Bool`).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType};
+    /// assert_eq!(Array::zeros([2], DType::I64), Array::from([0i64, 0]));
+    /// assert_eq!(Array::zeros([1], DType::Bool), Array::from([false]));
+    /// ```
     pub fn zeros(shape: impl Into<Vec<usize>>, dtype: DType) -> Array {
         let shape = shape.into();
         match dtype {
@@ -121,11 +146,23 @@ impl Array {
     }
 
     /// The size along each axis.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::from([[1, 2, 3], [4, 5, 6]]).shape(), [2, 3]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// The type of the elements.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType};
+    /// assert_eq!(Array::from([1u8, 2]).dtype(), DType::U8);
+    /// ```
     pub fn dtype(&self) -> DType {
         match &self.storage {
             Storage::F32(_) => DType::F32,
@@ -138,26 +175,57 @@ impl Array {
     }
 
     /// The number of elements.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::full([32, 28, 28], 0u8).len(), 32 * 784);
+    /// ```
     pub fn len(&self) -> usize {
         with_storage!(&self.storage, data => data.len())
     }
 
     /// Whether there are no elements.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert!(Array::full([0, 784], 0f32).is_empty());
+    /// assert!(!Array::scalar(0f32).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The size of the first axis: the number of samples. An array without axes has one.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::full([32, 28, 28], 0u8).num_rows(), 32);
+    /// ```
     pub fn num_rows(&self) -> usize {
         self.shape.first().copied().unwrap_or(1)
     }
 
     /// Elements of one row: the product of all sizes but the first.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::full([32, 28, 28], 0u8).row_len(), 784);
+    /// ```
     pub fn row_len(&self) -> usize {
         self.shape.iter().skip(1).product()
     }
 
     /// Bytes of all elements.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::full([784, 300], 0f32).num_bytes(), 940_800);
+    /// ```
     pub fn num_bytes(&self) -> usize {
         self.len() * self.dtype().size()
     }
@@ -166,6 +234,15 @@ impl Array {
     ///
     /// # Errors
     /// `dtype`, if the elements are not of type `T`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let labels = Array::from([7i64, 0]);
+    /// assert_eq!(labels.as_slice::<i64>()?, [7, 0]);
+    /// assert_eq!(labels.as_slice::<f32>().unwrap_err().code(), "dtype"); // `to_vec` converts
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         T::unwrap(&self.storage).map(|data| data.as_slice()).ok_or_else(|| self.wrong_dtype(T::DTYPE))
     }
@@ -174,6 +251,15 @@ impl Array {
     ///
     /// # Errors
     /// `dtype`, if the elements are not of type `T`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let mut x = Array::from([1f32, 2.0]);
+    /// let before = x.clone();
+    /// x.as_mut_slice::<f32>()?[0] = 9.0;
+    /// assert_eq!((x.element(0), before.element(0)), (9.0, 1.0));
+    /// ```
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
         let error = self.wrong_dtype(T::DTYPE);
         T::unwrap_mut(&mut self.storage).map(|data| Arc::make_mut(data).as_mut_slice()).ok_or(error)
@@ -185,6 +271,12 @@ impl Array {
     }
 
     /// The elements converted to `T`, in row-major order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::from([0u8, 255]).to_vec::<f32>(), [0.0, 255.0]);
+    /// ```
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         match T::unwrap(&self.storage) {
             Some(data) => data.to_vec(),
@@ -209,6 +301,14 @@ impl Array {
     ///
     /// # Errors
     /// `shape`, if there is not exactly one element.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// assert_eq!(Array::from([[0.25f32]]).item()?, 0.25);
+    /// assert!(Array::from([0.25f32, 0.5]).item().is_err());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn item(&self) -> Result<f64> {
         if self.len() == 1 {
             return Ok(self.element(0));
@@ -218,11 +318,27 @@ impl Array {
     }
 
     /// The element at row-major position `index`, as a 64-bit float; NaN beyond the end.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let x = Array::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.element(2), 3.0);
+    /// assert!(x.element(4).is_nan());
+    /// ```
     pub fn element(&self, index: usize) -> f64 {
         with_storage!(&self.storage, data => data.get(index).map_or(f64::NAN, |v| v.to_f64()))
     }
 
     /// The same elements as another type: floats truncate to integers, anything but zero is `true`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType};
+    /// let x = Array::from([-1.5f32, 0.0, 2.9]);
+    /// assert_eq!(x.cast(DType::I64), Array::from([-1i64, 0, 2]));
+    /// assert_eq!(x.cast(DType::Bool), Array::from([true, false, true]));
+    /// ```
     pub fn cast(&self, dtype: DType) -> Array {
         if dtype == self.dtype() {
             return self.clone();
@@ -243,6 +359,15 @@ impl Array {
     ///
     /// # Errors
     /// `shape`, if the numbers of elements differ.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let x = Array::from([1, 2, 3, 4]);
+    /// assert_eq!(x.reshape([2, 2])?, Array::from([[1, 2], [3, 4]]));
+    /// assert!(x.reshape([3]).is_err());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Array> {
         let shape = shape.into();
         if num_elements(&shape) == Some(self.len()) {
@@ -289,6 +414,14 @@ impl Array {
     ///
     /// # Errors
     /// `shape`, if an index is not less than the number of rows.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let x = Array::from([[1, 2], [3, 4], [5, 6]]);
+    /// assert_eq!(x.take_rows(&[2, 0, 2])?, Array::from([[5, 6], [1, 2], [5, 6]]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn take_rows(&self, indices: &[usize]) -> Result<Array> {
         let rows = self.num_rows();
         if let Some(wrong) = indices.iter().find(|&&i| i >= rows) {
@@ -322,6 +455,15 @@ impl Array {
     }
 
     /// Whether both arrays are the same memory.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// let x = Array::from([1f32, 2.0]);
+    /// assert!(x.shares_memory_with(&x.reshape([2, 1])?));
+    /// assert!(!x.shares_memory_with(&x.rows(0..2)?)); // rows are copied
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn shares_memory_with(&self, other: &Array) -> bool {
         self.address() == other.address()
     }

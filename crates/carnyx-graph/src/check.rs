@@ -10,6 +10,16 @@ impl Graph {
     ///
     /// # Panics
     /// If the graph is wrong, which is a bug of a pass.
+    ///
+    /// # Example
+    /// ```should_panic
+    /// # use carnyx_graph::{Graph, Tensor};
+    /// let mut graph = Graph::capture(&[Tensor::scalar(1f32)], &[])?;
+    /// graph.check(); // nothing to say
+    /// graph.outputs.push(7);
+    /// graph.check(); // panics: this graph is not well-formed: %7 is asked for but not computed
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn check(&self) {
         if let Err(problem) = self.problem() {
             panic!("this graph is not well-formed: {problem}\n{self}");

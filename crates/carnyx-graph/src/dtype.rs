@@ -33,6 +33,12 @@ impl DType {
     pub const ALL: [DType; 6] = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];
 
     /// Bytes of one element.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::DType;
+    /// assert_eq!(DType::ALL.map(DType::size), [4, 8, 4, 8, 1, 1]);
+    /// ```
     pub fn size(self) -> usize {
         match self {
             DType::F32 | DType::I32 => 4,
@@ -42,11 +48,23 @@ impl DType {
     }
 
     /// Whether this is a floating-point type.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::DType;
+    /// assert!(DType::F32.is_float() && !DType::I32.is_float());
+    /// ```
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
     }
 
     /// Whether this is an integer type (`Bool` is not).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::DType;
+    /// assert!(DType::U8.is_integer() && !DType::Bool.is_integer());
+    /// ```
     pub fn is_integer(self) -> bool {
         matches!(self, DType::I32 | DType::I64 | DType::U8)
     }
@@ -82,8 +100,20 @@ pub trait Element:
     /// The element type's name as a value.
     const DTYPE: DType;
     /// The value as a 64-bit float (`true` is 1).
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!((true.to_f64(), 3u8.to_f64()), (1.0, 3.0));
+    /// ```
     fn to_f64(self) -> f64;
     /// The nearest value to a 64-bit float: integers truncate and saturate, `Bool` is "not zero".
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!(u8::from_f64(2.9), 2);
+    /// assert_eq!(u8::from_f64(300.0), 255);
+    /// assert!(bool::from_f64(-0.5));
+    /// ```
     fn from_f64(value: f64) -> Self;
     #[doc(hidden)]
     fn wrap(data: std::sync::Arc<Vec<Self>>) -> crate::array::Storage;

@@ -10,9 +10,26 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// `Result` with Carnyx's [`Error`]; `Result` alone is `Result<(), Error>`.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Error, Result};
+/// fn check_share(share: f64) -> Result {
+///     if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(Error::new("data", format!("{share} is no share"))) }
+/// }
+/// assert!(check_share(0.5).is_ok());
+/// assert_eq!(check_share(7.0).unwrap_err().title(), "7 is no share");
+/// ```
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// A place in the user's source code.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Site;
+/// let site = Site { file: "notebook.py".into(), line: 7, column: 0 };
+/// assert_eq!(site.to_string(), "notebook.py:7");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// The file's path, as the compiler was given it.
@@ -25,6 +42,17 @@ pub struct Site {
 
 impl Site {
     /// The place that called the function with `#[track_caller]` that calls this.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Site;
+    /// #[track_caller]
+    /// fn my_layer() -> Site {
+    ///     Site::caller()
+    /// }
+    /// let (site, line) = (my_layer(), line!());
+    /// assert_eq!(site.line, line);
+    /// ```
     #[track_caller]
     pub fn caller() -> Site {
         Site::from(Location::caller())
@@ -73,6 +101,13 @@ struct Report {
 
 impl Error {
     /// An error with a code (`shape`, `dtype`, `data`, …) and one sentence: lower case, no full stop, values shown.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("units", "a layer needs at least one unit, not 0");
+    /// assert_eq!(error.to_string(), "error[units]: a layer needs at least one unit, not 0");
+    /// ```
     pub fn new(code: &'static str, title: impl Into<String>) -> Error {
         Error(Arc::new(Report {
             code,
@@ -92,11 +127,25 @@ impl Error {
     }
 
     /// Words under the caret of the source line.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("shape", "cannot add [2] and [3]").label("these shapes do not broadcast");
+    /// assert!(error.to_string().ends_with("= these shapes do not broadcast"));
+    /// ```
     pub fn label(self, label: impl Into<String>) -> Error {
         self.edit(|r| r.label = label.into())
     }
 
     /// What the user can do.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("dtype", "labels are f32").help("convert them with `.cast(DType::I64)`");
+    /// assert!(error.to_string().contains("= help: convert them"));
+    /// ```
     pub fn help(self, help: impl Into<String>) -> Error {
         self.edit(|r| r.help = Some(help.into()))
     }
@@ -122,46 +171,110 @@ impl Error {
     }
 
     /// A further fact, on a line of its own.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("data", "a label is 10").note("classes are 0 to 9").note("it is label 512");
+    /// assert!(error.to_string().contains("= note: classes are 0 to 9\n"));
+    /// ```
     pub fn note(self, note: impl Into<String>) -> Error {
         self.edit(|r| r.notes.push(note.into()))
     }
 
     /// The place in the user's code.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Error, Site};
+    /// let error = Error::new("shape", "a layer got [batch]").at(Site::caller());
+    /// assert!(error.site().is_some());
+    /// ```
     pub fn at(self, site: impl Into<Site>) -> Error {
         self.edit(|r| r.site = Some(site.into()))
     }
 
     /// The layer around the layers named so far.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("shape", "the sizes differ").inside("dense_1").inside("sequential");
+    /// assert!(error.to_string().contains("in: sequential > dense_1"));
+    /// ```
     pub fn inside(self, layer: impl Into<String>) -> Error {
         self.edit(|r| r.layers.insert(0, layer.into()))
     }
 
     /// The error of a lower level (I/O, a parser) that caused this one.
+    ///
+    /// # Example
+    /// ```
+    /// let cause = std::io::Error::other("the disk is full");
+    /// let error = Error::new("file", "`weights.h5` cannot be written").because(cause);
+    /// assert!(error.to_string().contains("cause: the disk is full"));
+    /// ```
     pub fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
         self.edit(|r| r.source = Some(Arc::new(source)))
     }
 
     /// The kind of error, one word: `shape`, `loss-shape`, `dtype`, `mode`, `data`, `variable`, `file`, …
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let wrong = Tensor::input("x", [4]).reshape([3]);
+    /// assert_eq!(wrong.check().unwrap_err().code(), "shape");
+    /// ```
     pub fn code(&self) -> &'static str {
         self.0.code
     }
 
     /// The first sentence.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let wrong = Tensor::input("x", [4]) + Tensor::input("y", [5]);
+    /// assert_eq!(wrong.check().unwrap_err().title(), "cannot add [batch, 4] and [batch, 5]");
+    /// ```
     pub fn title(&self) -> &str {
         &self.0.title
     }
 
     /// The place in the user's code, if it is known.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let (wrong, line) = (Tensor::input("x", [4]).reshape([3]), line!());
+    /// assert_eq!(wrong.check().unwrap_err().site().unwrap().line, line); // the line that describes it
+    /// ```
     pub fn site(&self) -> Option<&Site> {
         self.0.site.as_ref()
     }
 
     /// The layers around the cause, outermost first.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("shape", "the sizes differ").inside("dense_1").inside("sequential");
+    /// assert_eq!(error.layers(), ["sequential", "dense_1"]);
+    /// ```
     pub fn layers(&self) -> &[String] {
         &self.0.layers
     }
 
     /// What the user can do, if there is advice.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// let error = Error::new("data", "there are no samples");
+    /// assert_eq!(error.advice(), None);
+    /// assert_eq!(error.help("give at least one").advice(), Some("give at least one"));
+    /// ```
     pub fn advice(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -9,13 +9,34 @@ use crate::{DType, Dim, Error, Result, Shape, Tensor, Variable};
 use std::collections::{HashMap, HashSet};
 
 /// The gradients of one number with respect to variables.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Tensor, Variable};
+/// let w = Variable::from(Array::from([1f32, 2.0]));
+/// let gradients = Tensor::read(&w).square().sum().gradients(&[w.clone()]);
+/// let slope = gradients.of(&w).unwrap(); // a tensor like any other: 2w
+/// assert_eq!(slope.shape().to_string(), "[2]");
+/// ```
 #[derive(Clone, Debug)]
-pub struct Gradients(Vec<(Variable, Tensor)>);
+pub struct Gradients {
+    pairs: Vec<(Variable, Tensor)>,
+    /// The variables that no gradient reaches: theirs are zeros.
+    unreached: HashSet<u64>,
+}
 
 impl Gradients {
     /// Gradients from pairs of a variable and its gradient.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Gradients, Tensor, Variable};
+    /// let w = Variable::from(Array::from([1f32, 2.0]));
+    /// let gradients = Gradients::new(vec![(w.clone(), Tensor::read(&w) * 2.0)]); // by hand
+    /// assert!(gradients.of(&w).is_some());
+    /// ```
     pub fn new(pairs: Vec<(Variable, Tensor)>) -> Gradients {
-        Gradients(pairs)
+        Gradients { pairs, unreached: HashSet::new() }
     }
 
     /// Each gradient changed by `change`.
@@ -30,27 +51,74 @@ impl Gradients {
     /// ```
     #[track_caller]
     pub fn map(self, change: impl Fn(&Tensor) -> Tensor) -> Gradients {
-        Gradients(self.0.into_iter().map(|(variable, g)| (variable, change(&g))).collect())
+        let pairs = self.pairs.into_iter().map(|(variable, g)| (variable, change(&g))).collect();
+        Gradients { pairs, unreached: self.unreached }
     }
 
     /// The gradient with respect to `variable`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let (w, other) = (Variable::from(Array::scalar(1f32)), Variable::from(Array::scalar(2f32)));
+    /// let gradients = Tensor::read(&w).exp().gradients(&[w.clone()]);
+    /// assert!(gradients.of(&w).is_some());
+    /// assert!(gradients.of(&other).is_none()); // nobody asked for it
+    /// ```
     pub fn of(&self, variable: &Variable) -> Option<&Tensor> {
-        self.0.iter().find(|(v, _)| v == variable).map(|(_, g)| g)
+        self.pairs.iter().find(|(v, _)| v == variable).map(|(_, g)| g)
     }
 
     /// Pairs of a variable and its gradient.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let w = Variable::from(Array::from([1f32, 2.0]));
+    /// let gradients = Tensor::read(&w).square().sum().gradients(&[w]);
+    /// let squares = gradients.iter().map(|(_, g)| g.square().sum());
+    /// let norm = squares.fold(Tensor::scalar(0f32), |sum, square| sum + square).sqrt();
+    /// assert_eq!(norm.rank(), 0);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&Variable, &Tensor)> {
-        self.0.iter().map(|(v, g)| (v, g))
+        self.pairs.iter().map(|(v, g)| (v, g))
+    }
+
+    /// Whether a gradient reaches `variable`: not if the number does not depend on it, or only through operations
+    /// that have no slope, such as a comparison. Its gradient is zeros then.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let (w, b) = (Variable::from(Array::from([1.0f32])), Variable::from(Array::from([2.0f32])));
+    /// let gradients = Tensor::read(&w).square().sum().gradients(&[w.clone(), b.clone()]);
+    /// assert!(gradients.reaches(&w) && !gradients.reaches(&b));
+    /// ```
+    pub fn reaches(&self, variable: &Variable) -> bool {
+        !self.unreached.contains(&variable.id())
     }
 
     /// The number of variables.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let w = Variable::from(Array::scalar(1f32));
+    /// assert_eq!(Tensor::read(&w).exp().gradients(&[w]).len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs.len()
     }
 
     /// Whether there are no variables.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Gradients;
+    /// assert!(Gradients::new(Vec::new()).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 }
 
@@ -74,7 +142,7 @@ impl Tensor {
             Ok(cotangents) => cotangents,
             Err(error) => {
                 let invalid = Tensor::invalid(error);
-                return Gradients(variables.iter().map(|v| (v.clone(), invalid.clone())).collect());
+                return Gradients::new(variables.iter().map(|v| (v.clone(), invalid.clone())).collect());
             }
         };
         let mut sums: HashMap<u64, Tensor> = HashMap::new();
@@ -85,7 +153,8 @@ impl Tensor {
             }
         }
         let of = |v: &Variable| sums.get(&v.id()).cloned().unwrap_or_else(|| Tensor::read(v).zeros_like());
-        Gradients(variables.iter().map(|v| (v.clone(), of(v))).collect())
+        let unreached = ids.into_iter().filter(|id| !sums.contains_key(id)).collect();
+        Gradients { pairs: variables.iter().map(|v| (v.clone(), of(v))).collect(), unreached }
     }
 
     /// The gradients of this tensor (one number) with respect to tensors it was computed from.
@@ -401,6 +470,15 @@ fn dot_cotangents(
 
 impl Tensor {
     /// Everything that happens besides computing this tensor: the effects of all tensors it is computed from.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = x.and_loss(x.square().mean());
+    /// let y = hidden.exp().and_loss(hidden.abs().mean());
+    /// assert_eq!((y.effects().len(), y.all_effects().len()), (1, 2));
+    /// ```
     pub fn all_effects(&self) -> Vec<crate::Effect> {
         self.topological_order().iter().flat_map(|t| t.effects().to_vec()).collect()
     }

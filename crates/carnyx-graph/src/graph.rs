@@ -14,12 +14,31 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// The number of an instruction within its graph.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Graph, Tensor, graph::Id};
+/// let graph = Graph::capture(&[Tensor::scalar(1f32) + 2.0], &[])?;
+/// let sum: Id = graph.outputs[0];
+/// assert_eq!(graph.instructions[sum].operands, [0, 1]);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub type Id = usize;
 
 /// Constants of at most this many elements are part of the program; larger ones are given to each run.
 const INLINE_CONSTANT: usize = 16;
 
 /// What an instruction does.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Graph, Tensor, graph::Body};
+/// let x = Tensor::from(Array::full([32], 1f32));
+/// let graph = Graph::capture(&[x.exp()], &[])?;
+/// assert!(matches!(graph.instructions[0].body, Body::Captured(0)));
+/// assert!(matches!(graph.instructions[1].body, Body::Op(_)));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Body {
     /// The value of input slot `0`, `1`, ….
@@ -37,6 +56,17 @@ pub enum Body {
 }
 
 /// A small graph of element-wise operations over one shape, with a matrix product before them or nothing.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Graph, Tensor, graph::Body, passes::fuse};
+/// let x = Tensor::from(Array::full([32], 1f32));
+/// let graph = fuse(&Graph::capture(&[(x + 1.0).exp()], &[])?);
+/// let Body::Region(region) = &graph.instructions[1].body else { unreachable!() };
+/// assert_eq!(region.body.len(), 4); // constant, broadcast, add, exp
+/// assert_eq!(region.results, [4]); // %0 is the operand
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Region {
     /// The operations: operands below the number of the region's operands are those, others count on from there.
@@ -46,6 +76,16 @@ pub struct Region {
 }
 
 /// One numbered step of a graph.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, DType, Graph, Tensor};
+/// let x = Tensor::from(Array::full([32, 10], 1f32));
+/// let graph = Graph::capture(&[x.sum_along(-1)], &[])?;
+/// let sum = &graph.instructions[1];
+/// assert_eq!((&sum.operands[..], &sum.sizes[..], sum.dtype), (&[0][..], &[32][..], DType::F32));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Instruction {
     /// What it does.
@@ -64,17 +104,42 @@ pub struct Instruction {
 
 impl Instruction {
     /// The number of elements of its value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Graph, Tensor};
+    /// let graph = Graph::capture(&[Tensor::from(Array::full([32, 10], 1f32))], &[])?;
+    /// assert_eq!(graph.instructions[0].elements(), 320);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn elements(&self) -> usize {
         self.sizes.iter().product()
     }
 
     /// Bytes of its value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Graph, Tensor};
+    /// let graph = Graph::capture(&[Tensor::from(Array::full([32, 10], 1f32))], &[])?;
+    /// assert_eq!(graph.instructions[0].bytes(), 1280);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn bytes(&self) -> usize {
         self.elements() * self.dtype.size()
     }
 }
 
 /// A slot that each run fills.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{DType, Facts, Graph, Mode, Tensor, graph::InputSlot};
+/// let x = Tensor::placeholder("x", Facts::new([32, 4], DType::F32), Mode::Inference);
+/// let graph = Graph::capture(&[x.relu()], &[])?;
+/// assert_eq!(graph.inputs, [InputSlot { name: "x".into(), sizes: vec![32, 4], dtype: DType::F32 }]);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InputSlot {
     /// The name the model gave it.
@@ -86,6 +151,21 @@ pub struct InputSlot {
 }
 
 /// Instructions, and what a run takes and gives.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Graph, Tensor, Variable};
+/// let count = Variable::from(Array::scalar(0i64));
+/// let graph = Graph::capture(&[], &[(count.clone(), Tensor::read(&count) + 1i64)])?;
+/// assert_eq!(graph.to_string(), "\
+/// %0: i64 = read 0
+/// %1: i64 = constant 1
+/// %2: i64 = add %0 %1
+/// outputs:
+/// update 0 with %2
+/// ");
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     /// The steps, operands first.
@@ -143,18 +223,45 @@ impl Graph {
     }
 
     /// The same, with a number (one of `outputs`, by index) that must be finite for the updates to happen.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Graph, Tensor};
+    /// let loss = Tensor::from(Array::from([1f32, 2.0])).mean();
+    /// let graph = Graph::capture(&[loss], &[])?.guarded_by(0);
+    /// assert_eq!(graph.guard, Some(graph.outputs[0]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn guarded_by(mut self, output: usize) -> Graph {
         self.guard = self.outputs.get(output).copied();
         self
     }
 
     /// Appends an instruction and returns its number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Graph, Tensor};
+    /// let mut graph = Graph::capture(&[Tensor::scalar(1f32)], &[])?;
+    /// let copy = graph.push(graph.instructions[0].clone());
+    /// assert_eq!(copy, 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn push(&mut self, instruction: Instruction) -> Id {
         self.instructions.push(instruction);
         self.instructions.len() - 1
     }
 
     /// How often each value is used: by instructions, outputs, updates and the guard.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Graph, Tensor};
+    /// let x = Tensor::from(Array::full([32], 1f32));
+    /// let graph = Graph::capture(&[&x * &x], &[])?;
+    /// assert_eq!(graph.uses(), [2, 1]); // the output is a use, too
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.instructions.len()];
         let operands = self.instructions.iter().flat_map(|i| i.operands.iter());
@@ -165,6 +272,14 @@ impl Graph {
 
     /// Equal for graphs that one program can run: the instructions, shapes and types, but neither the values of
     /// variables, inputs and larger constants nor where they came from.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Graph, Tensor};
+    /// let graph = |value: f32| Graph::capture(&[Tensor::from(Array::full([32], value)).exp()], &[]);
+    /// assert_eq!(graph(1.0)?.key(), graph(2.0)?.key());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn key(&self) -> u128 {
         let half = |salt: u64| {
             let mut hasher = DefaultHasher::new();

@@ -6,6 +6,15 @@ use crate::op::{Binary, Op, Unary};
 use crate::{DType, Dim, Error, Result, Shape};
 
 /// What is known of a value before it is computed.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{DType, Tensor};
+/// let facts = Tensor::input("x", [4]).facts()?.clone();
+/// assert_eq!(facts.shape.to_string(), "[batch, 4]");
+/// assert_eq!(facts.dtype, DType::F32);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Facts {
     /// The size along each axis.
@@ -16,6 +25,13 @@ pub struct Facts {
 
 impl Facts {
     /// Facts of a value of `shape` and `dtype`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{DType, Facts};
+    /// let facts = Facts::new([32, 784], DType::U8);
+    /// assert_eq!(facts.shape.elements(), Some(25_088));
+    /// ```
     pub fn new(shape: impl Into<Shape>, dtype: DType) -> Facts {
         Facts { shape: shape.into(), dtype }
     }
@@ -35,6 +51,16 @@ fn dtype_error(op: &Op, dtype: DType, wanted: &str) -> Error {
 ///
 /// # Errors
 /// `shape` or `dtype`, if the operation is impossible.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{DType, Facts, Op, infer::infer};
+/// let (x, kernel) = (Facts::new([32, 784], DType::F32), Facts::new([784, 300], DType::F32));
+/// let dot = Op::Dot { transpose_a: false, transpose_b: false };
+/// assert_eq!(infer(&dot, &[&x, &kernel])?, Facts::new([32, 300], DType::F32));
+/// assert_eq!(infer(&dot, &[&kernel, &x]).unwrap_err().code(), "shape");
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub fn infer(op: &Op, operands: &[&Facts]) -> Result<Facts> {
     match op {
         Op::Input(_) => Err(Error::new("graph", "an input's shape is stated, not inferred")),

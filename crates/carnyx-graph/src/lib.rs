@@ -30,5 +30,6 @@ pub use graph::Graph;
 pub use infer::Facts;
 pub use op::{Address, Distribution, Op};
 pub use shape::{Dim, Shape, row_major_strides};
-pub use tensor::{Axes, Effect, Mode, Tensor, concat, stack};
+pub use tensor::{Application, Axes, Effect, Mode, Origin, Tensor};
+pub use tensor::{concat, in_order, made_of, redraw, stack};
 pub use variable::{Initializer, Variable};

@@ -10,6 +10,13 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Functions of one number, element by element.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Op, Tensor, op::Unary};
+/// let x = Tensor::input("x", [4]);
+/// assert!(matches!(x.log1p().op(), Op::Unary(Unary::Log1p)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unary {
     /// `-x`
@@ -53,6 +60,13 @@ pub enum Unary {
 }
 
 /// Functions of two numbers, element by element.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Op, Tensor, op::Binary};
+/// let x = Tensor::input("x", [4]);
+/// assert!(matches!((x + 1.0).op(), Op::Binary(Binary::Add)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binary {
     /// `x + y`
@@ -89,17 +103,36 @@ pub enum Binary {
 
 impl Binary {
     /// Whether the result is a truth value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::op::Binary;
+    /// assert!(Binary::Less.is_comparison() && !Binary::Maximum.is_comparison());
+    /// ```
     pub fn is_comparison(self) -> bool {
         matches!(self, Binary::Equal | Binary::NotEqual | Binary::Less | Binary::LessEqual)
     }
 
     /// Whether the operands are truth values.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::op::Binary;
+    /// assert!(Binary::And.is_logical() && !Binary::Equal.is_logical());
+    /// ```
     pub fn is_logical(self) -> bool {
         matches!(self, Binary::And | Binary::Or | Binary::Xor)
     }
 }
 
 /// How values along axes become one.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Op, Tensor, op::Reduce};
+/// let x = Tensor::input("x", [4]);
+/// assert!(matches!(x.mean_along(0).op(), Op::Reduce(Reduce::Mean, axes) if *axes == [0]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reduce {
     /// the sum; 0 of nothing
@@ -115,6 +148,13 @@ pub enum Reduce {
 }
 
 /// Where random numbers come from.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Address, Distribution, Tensor};
+/// let kernel = Tensor::random(Distribution::Normal, [784, 300], Address::of("dense/kernel"));
+/// assert_eq!(kernel.op().name(), "random_normal");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Distribution {
     /// uniform in (0, 1)
@@ -138,6 +178,13 @@ pub struct Address(pub u64);
 
 impl Address {
     /// The address of a path such as `dense_1/kernel` (64-bit FNV-1a).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Address;
+    /// assert_eq!(Address::of(""), Address(0xcbf2_9ce4_8422_2325));
+    /// assert_ne!(Address::of("dense/kernel"), Address::of("dense/bias"));
+    /// ```
     pub fn of(path: &str) -> Address {
         Address(path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -145,12 +192,27 @@ impl Address {
     }
 
     /// The address of the `index`-th draw from this place; draw 0 is the place itself.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Address;
+    /// let dropout = Address::of("dropout");
+    /// assert_eq!(dropout.draw(0), dropout);
+    /// assert_ne!(dropout.draw(1), dropout);
+    /// ```
     pub fn draw(self, index: u64) -> Address {
         Address(self.0 ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
 
 /// The begin or the end of a layer's part of an expression.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Op, Tensor, op::Scope};
+/// let inside = Tensor::input("x", [4]).entering(&"dense".into());
+/// assert!(matches!(inside.op(), Op::Scope(Scope::Enter(name)) if &**name == "dense"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Values flow into the layer here.
@@ -161,6 +223,14 @@ pub enum Scope {
 
 /// One operation. Its operands are the sources of its [`Tensor`](crate::Tensor) node or the operands of its
 /// instruction.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Op, Tensor};
+/// let x = Tensor::input("x", [4]);
+/// assert!(matches!(x.op(), Op::Input(name) if &**name == "x"));
+/// assert_eq!(x.flip(1).op().to_string(), "flip axes=[1]");
+/// ```
 #[derive(Clone, Debug)]
 pub enum Op {
     // ---- sources
@@ -246,6 +316,13 @@ pub enum Op {
 }
 
 /// A range along one axis.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Op, Tensor, op::Span};
+/// let x = Tensor::from(Array::full([10], 0f32)).slice_by(0, 2..9, 3);
+/// assert!(matches!(x.op(), Op::Slice(spans) if *spans == [Span { start: 2, stop: 9, step: 3 }]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The first index.
@@ -258,11 +335,23 @@ pub struct Span {
 
 impl Span {
     /// The number of indices.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::op::Span;
+    /// assert_eq!(Span { start: 2, stop: 9, step: 3 }.len(), 3); // 2, 5 and 8
+    /// ```
     pub fn len(&self) -> usize {
         self.stop.saturating_sub(self.start).div_ceil(self.step.max(1))
     }
 
     /// Whether there are none.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::op::Span;
+    /// assert!(Span { start: 5, stop: 5, step: 1 }.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -270,16 +359,36 @@ impl Span {
 
 impl Op {
     /// Whether each element of the result depends on the elements at the same place only.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let x = Tensor::input("x", [4]);
+    /// assert!(x.exp().op().is_elementwise() && !x.softmax().op().is_elementwise());
+    /// ```
     pub fn is_elementwise(&self) -> bool {
         matches!(self, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_))
     }
 
     /// Whether the result is the operand itself.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let x = Tensor::input("x", [4]).stop_gradient();
+    /// assert!(x.op().is_identity()); // graphs do not have it
+    /// ```
     pub fn is_identity(&self) -> bool {
         matches!(self, Op::InMode | Op::StopGradient | Op::Scope(_))
     }
 
     /// The name of the operation, as printed graphs show it.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// assert_eq!(Tensor::input("x", [4]).sum_along(0).op().name(), "reduce_sum");
+    /// ```
     pub fn name(&self) -> String {
         let snake = |camel: &str| {
             camel.chars().enumerate().fold(String::new(), |mut name, (i, c)| {

@@ -29,6 +29,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// ```
 pub trait Initializer: fmt::Debug + Send + Sync {
     /// The first value of a variable of `shape`; random numbers come from `address`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Address, Array};
+    /// let ones = Array::full([3], 1f32); // an array is an initializer, too
+    /// assert_eq!(ones.initial(&[3], Address::of("scale")).shape().to_string(), "[3]");
+    /// ```
     fn initial(&self, shape: &[usize], address: Address) -> Tensor;
 }
 
@@ -80,11 +87,25 @@ struct State {
 
 impl Variable {
     /// A variable of `f32` whose shape is given by its first use and whose first value comes from `initializer`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let bias = Variable::new(Array::from([0f32, 0.0]));
+    /// assert!(!bias.has_value()); // drawn when it is first needed
+    /// ```
     pub fn new(initializer: impl Initializer + 'static) -> Variable {
         Variable::build(Arc::new(initializer), DType::F32, None, None)
     }
 
     /// The same with another element type.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType, Variable};
+    /// let count = Variable::with_dtype(Array::scalar(0i64), DType::I64);
+    /// assert_eq!(count.dtype(), DType::I64);
+    /// ```
     pub fn with_dtype(initializer: impl Initializer + 'static, dtype: DType) -> Variable {
         Variable::build(Arc::new(initializer), dtype, None, None)
     }
@@ -116,6 +137,14 @@ impl Variable {
     }
 
     /// The same, but never trained, whatever is unfrozen: moving averages, counters, statistics of the data.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let moving_mean = Variable::from(Array::from([0f32, 0.0])).untrained();
+    /// moving_mean.set_trainable(true); // as a model does when it is unfrozen
+    /// assert!(!moving_mean.is_trainable());
+    /// ```
     pub fn untrained(self) -> Variable {
         {
             let mut state = self.state();
@@ -141,26 +170,66 @@ impl Variable {
     }
 
     /// A number that no other living variable has.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::scalar(1f32));
+    /// assert_eq!(weight.id(), weight.clone().id());
+    /// assert_ne!(weight.id(), weight.fork().id());
+    /// ```
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
     /// The element type.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType, Variable};
+    /// assert_eq!(Variable::from(Array::scalar(1f64)).dtype(), DType::F64);
+    /// ```
     pub fn dtype(&self) -> DType {
         self.0.dtype
     }
 
     /// The shape, once the first use has given it.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let kernel = Variable::new(Array::from([[1f32, 2.0]]));
+    /// assert_eq!(kernel.shape(), None);
+    /// let _ = kernel.shaped([1, 2]); // its first use
+    /// assert_eq!(kernel.shape(), Some(vec![1, 2]));
+    /// ```
     pub fn shape(&self) -> Option<Vec<usize>> {
         self.state().shape.clone()
     }
 
     /// Whether the shape is `sizes`; copies nothing.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::from([[1f32, 2.0]]));
+    /// assert!(weight.has_shape(&[1, 2]) && !weight.has_shape(&[2]));
+    /// ```
     pub fn has_shape(&self, sizes: &[usize]) -> bool {
         self.state().shape.as_deref() == Some(sizes)
     }
 
     /// Whether there is a value already.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::new(Array::from([1f32]));
+    /// assert!(!weight.has_value());
+    /// weight.assign(&Array::from([2f32]))?;
+    /// assert!(weight.has_value());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn has_value(&self) -> bool {
         let state = self.state();
         state.checked_out || state.value.is_some()
@@ -170,6 +239,14 @@ impl Variable {
     ///
     /// # Errors
     /// `variable`, if it has not been given one yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::from([1f32, 2.0]));
+    /// assert_eq!(weight.value()?.values(), [1.0, 2.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn value(&self) -> Result<Array> {
         // The lock is released before the message asks for it again.
         let value = self.settled().value.clone();
@@ -183,6 +260,15 @@ impl Variable {
     ///
     /// # Errors
     /// `shape` or `dtype`, if the variable has another.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::from([1f32, 2.0]));
+    /// weight.assign(&Array::from([3f32, 4.0]))?;
+    /// assert_eq!(weight.assign(&Array::from([5f32])).unwrap_err().code(), "shape");
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn assign(&self, value: &Array) -> Result {
         let mut state = self.settled();
         if value.dtype() != self.0.dtype {
@@ -208,6 +294,16 @@ impl Variable {
     ///
     /// # Errors
     /// `variable`, if no use has given the variable a shape yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let bias = Variable::new(Array::from([0f32, 0.0]));
+    /// assert_eq!(bias.initial().unwrap_err().code(), "variable"); // it has no shape yet
+    /// let _ = bias.shaped([2]);
+    /// assert!(bias.initial()?.is_some());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn initial(&self) -> Result<Option<Tensor>> {
         let (shape, address) = {
             let state = self.state();
@@ -234,17 +330,38 @@ impl Variable {
     }
 
     /// The initializer, for `summary` and saving.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let bias = Variable::new(Array::from([0f32]));
+    /// assert_eq!(format!("{:?}", bias.initializer()), "f32[1] [0]");
+    /// ```
     pub fn initializer(&self) -> &dyn Initializer {
         &*self.0.initializer
     }
 
     /// Whether an optimizer may change this variable.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// assert!(Variable::from(Array::scalar(1f32)).is_trainable());
+    /// ```
     pub fn is_trainable(&self) -> bool {
         self.state().trainable
     }
 
     /// Freezes (`false`) or unfreezes this variable. The next training step follows it; nothing is compiled again.
     /// What is [`untrained`](Variable::untrained) by nature stays so.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let kernel = Variable::from(Array::from([1f32, 2.0]));
+    /// kernel.set_trainable(false);
+    /// assert!(!kernel.is_trainable());
+    /// ```
     pub fn set_trainable(&self, trainable: bool) {
         let mut state = self.state();
         state.trainable = trainable && state.by_gradients;
@@ -252,11 +369,26 @@ impl Variable {
 
     /// The place in the model: `dense_1/kernel`. Initial values depend on it, so a model gives it before they are
     /// drawn.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let kernel = Variable::from(Array::scalar(1f32));
+    /// assert_eq!(kernel.path(), None); // no model has it yet
+    /// ```
     pub fn path(&self) -> Option<Arc<str>> {
         self.state().path.clone()
     }
 
     /// Sets the place in the model.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let kernel = Variable::from(Array::from([1f32, 2.0]));
+    /// kernel.set_path("dense_1/kernel");
+    /// assert_eq!(format!("{kernel:?}"), "variable `dense_1/kernel` f32[2]");
+    /// ```
     pub fn set_path(&self, path: &str) {
         self.state().path = Some(path.into());
     }
@@ -264,6 +396,15 @@ impl Variable {
     /// This variable as a tensor of `shape`. The first call gives the variable its shape, later calls check it.
     /// Where the shape cannot be (an axis of unknown size, another shape before), the tensor is invalid and the
     /// error is reported when the model is built.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let kernel = Variable::new(Array::full([784, 300], 0f32));
+    /// let x = Tensor::input("x", [784]);
+    /// assert_eq!(x.matmul(kernel.shaped([784, 300])).shape().to_string(), "[batch, 300]");
+    /// assert!(kernel.shaped([10, 300]).is_invalid()); // another shape than before
+    /// ```
     #[track_caller]
     pub fn shaped(&self, shape: impl Into<Vec<usize>>) -> Tensor {
         let shape = shape.into();
@@ -297,6 +438,16 @@ impl Variable {
     }
 
     /// An independent variable with the same value, shape, path and trainability.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::scalar(1f32));
+    /// let copy = weight.fork();
+    /// copy.assign(&Array::scalar(2f32))?;
+    /// assert_eq!(weight.value()?.item()?, 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn fork(&self) -> Variable {
         let state = State { waiting: 0, ..self.settled().clone() };
         let copy = Variable::build(self.0.initializer.clone(), self.0.dtype, None, None);

@@ -5,6 +5,7 @@
 
 use carnyx_graph::{Array, Error, Result, array::Storage};
 use std::fmt;
+use std::sync::Arc;
 
 /// One array, or several: the inputs of a model, or its targets.
 ///
@@ -23,6 +24,33 @@ use std::fmt;
 pub trait Columns {
     /// The arrays in order.
     fn arrays(self) -> Vec<Array>;
+
+    /// Which input or output of the model each array is for; empty if they come in the model's order.
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+}
+
+/// By name, in any order: `[("deep", &a), ("wide", &b)]`.
+impl<const N: usize> Columns for [(&str, &Array); N] {
+    fn arrays(self) -> Vec<Array> {
+        self.map(|(_, array)| array.clone()).to_vec()
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.iter().map(|(name, _)| (*name).into()).collect()
+    }
+}
+
+/// By name, in any order.
+impl Columns for Vec<(String, Array)> {
+    fn arrays(self) -> Vec<Array> {
+        self.into_iter().map(|(_, array)| array).collect()
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.iter().map(|(name, _)| name.as_str().into()).collect()
+    }
 }
 
 impl Columns for Array {
@@ -83,11 +111,14 @@ impl Columns for (&Array, &Array) {
 pub struct Data {
     inputs: Vec<Array>,
     targets: Vec<Array>,
+    /// Which inputs and which targets they are, where the user said it.
+    names: [Vec<Arc<str>>; 2],
 }
 
 impl<X: Columns, Y: Columns> From<(X, Y)> for Data {
     fn from((inputs, targets): (X, Y)) -> Data {
-        Data { inputs: inputs.arrays(), targets: targets.arrays() }
+        let names = [inputs.names(), targets.names()];
+        Data { inputs: inputs.arrays(), targets: targets.arrays(), names }
     }
 }
 
@@ -106,7 +137,19 @@ impl From<&Data> for Data {
 impl Data {
     /// Inputs alone, for prediction.
     pub(crate) fn inputs_only(inputs: impl Columns) -> Data {
-        Data { inputs: inputs.arrays(), targets: Vec::new() }
+        let names = [inputs.names(), Vec::new()];
+        Data { inputs: inputs.arrays(), targets: Vec::new(), names }
+    }
+
+    /// The same data in the order of the model's inputs and outputs, where the arrays have names.
+    ///
+    /// # Errors
+    /// `name`, if the model has no such input or output, if one is missing, or if one comes twice.
+    pub(crate) fn ordered(self, inputs: &[Arc<str>], outputs: &[Arc<str>]) -> Result<Data> {
+        let [input_names, target_names] = self.names;
+        let inputs = in_order(self.inputs, &input_names, inputs, "input")?;
+        let targets = in_order(self.targets, &target_names, outputs, "output")?;
+        Ok(Data { inputs, targets, names: Default::default() })
     }
 
     /// What the model is given.
@@ -191,6 +234,32 @@ impl Data {
         }
         Ok(())
     }
+}
+
+/// Arrays with names in the order of `wanted`.
+fn in_order(arrays: Vec<Array>, names: &[Arc<str>], wanted: &[Arc<str>], word: &str) -> Result<Vec<Array>> {
+    if names.is_empty() {
+        return Ok(arrays);
+    }
+    let mut places = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(place) = wanted.iter().position(|wanted| wanted == name) else {
+            let error = Error::new("name", format!("the model has no {word} `{name}`"));
+            return Err(error.suggest(name, wanted));
+        };
+        if places.contains(&place) {
+            return Err(Error::new("name", format!("the {word} `{name}` is given twice")));
+        }
+        places.push(place);
+    }
+    if word == "input"
+        && let Some(missing) = (0..wanted.len()).find(|place| !places.contains(place))
+    {
+        return Err(Error::new("name", format!("the input `{}` is missing", wanted[missing])));
+    }
+    let mut pairs: Vec<(usize, Array)> = places.into_iter().zip(arrays).collect();
+    pairs.sort_by_key(|(place, _)| *place);
+    Ok(pairs.into_iter().map(|(_, array)| array).collect())
 }
 
 /// What data is for, as messages call it.

@@ -6,6 +6,7 @@
 
 use crate::callbacks::{Callback, Run};
 use crate::data::{Data, Role};
+use crate::diversity::warn_of_identical_units;
 use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
@@ -34,6 +35,7 @@ pub struct Fit<'a> {
     shuffle: bool,
     validation: Option<Data>,
     validation_split: f64,
+    head_report: bool,
     verbosity: Verbosity,
     seed: Option<u64>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
@@ -48,6 +50,7 @@ impl<'a> Fit<'a> {
             shuffle: true,
             validation: None,
             validation_split: 0.0,
+            head_report: false,
             verbosity: Verbosity::default(),
             seed: None,
             callbacks: Vec::new(),
@@ -70,6 +73,27 @@ impl<'a> Fit<'a> {
     pub fn validation(mut self, data: impl Into<Data>) -> Fit<'a> {
         self.validation = Some(data.into());
         self
+    }
+
+    /// After each epoch, measures what each output of a model with several outputs teaches the layers that they
+    /// share: its part of the gradient, and whether the outputs pull in the same direction. On the first samples of
+    /// the training data; the numbers are in the logs, and [`History::heads`] shows them together.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(20).head_report();
+    /// # let _ = fit;
+    /// ```
+    pub fn head_report(mut self) -> Fit<'a> {
+        self.head_report = true;
+        self
+    }
+
+    /// The same options with other validation data.
+    pub(crate) fn with_validation(mut self, change: impl FnOnce(Data) -> Result<Data>) -> Result<Fit<'a>> {
+        self.validation = self.validation.take().map(change).transpose()?;
+        Ok(self)
     }
 
     /// The last part of the data is not learned from, but evaluated after each epoch. It is taken before shuffling.
@@ -165,6 +189,9 @@ pub(crate) fn fit(
         return Ok(history);
     }
     let batch_size = options.batch_size.min(training);
+    if options.head_report {
+        core.measure_heads(data, site, &mut Logs::default())?;
+    }
     check_before_first_step(
         core,
         optimizer,
@@ -173,6 +200,9 @@ pub(crate) fn fit(
         batch_size,
         site,
     )?;
+    if first_epoch == 0 && options.verbosity != Verbosity::Silent {
+        warn_of_identical_units(&core.network.variables);
+    }
 
     let pass = Pass { data, seed: options.seed.unwrap_or(core.seed), site };
     let mut order: Vec<u32> = (0..training as u32).collect();
@@ -201,6 +231,9 @@ pub(crate) fn fit(
             call!(callbacks, on_validation_begin, run)?;
             evaluate(core, &Pass { data, ..pass }, rows.clone(), &mut run.logs, "val_")?;
             call!(callbacks, on_validation_end, run)?;
+        }
+        if options.head_report {
+            core.measure_heads(data, site, &mut run.logs)?;
         }
         progress.end(run.step, &run.logs);
         core.epochs_trained = run.epoch + 1;
@@ -388,7 +421,7 @@ fn is_ours(file: &str) -> bool {
 }
 
 /// The order of epoch `epoch`: Fisher and Yates, with the numbers of a SplitMix64 generator.
-fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
+pub(crate) fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
     (0u32..).zip(order.iter_mut()).for_each(|(i, place)| *place = i);
     let mut state = mix(seed ^ mix(epoch.wrapping_add(1)));
     for i in (1..order.len()).rev() {

@@ -5,7 +5,7 @@
 //! panic.
 
 use crate::{Module, Named};
-use carnyx_graph::{Site, Tensor};
+use carnyx_graph::{Application, Mode, Origin, Site, Tensor};
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -53,6 +53,11 @@ pub trait Layer<In = Tensor>: Module + Send + Sync {
     fn input(&self) -> Option<In> {
         None
     }
+
+    /// The names of the outputs in order, for a layer that has names for them.
+    fn output_names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
 }
 
 /// Any layer from a tensor to a tensor.
@@ -69,6 +74,10 @@ macro_rules! transparent {
 
             fn input(&self) -> Option<In> {
                 L::input(self)
+            }
+
+            fn output_names(&self) -> Vec<Arc<str>> {
+                L::output_names(self)
             }
         }
     )* };
@@ -94,7 +103,7 @@ transparent! {
     message = "`{Self}` is not a structure of tensors that a layer could take or give",
     note = "a `Tensor`, a tuple of 2 to 4, a `Vec<Tensor>` and a `[Tensor; N]` are"
 )]
-pub trait Tree {
+pub trait Tree: Sized + 'static {
     /// The tensors in order.
     fn tensors(&self) -> Vec<Tensor>;
 
@@ -153,12 +162,12 @@ tuples! {
 }
 
 /// How layers are used: `layer.apply(&x)`.
-pub trait Apply<In: Tree>: Layer<In>
+pub trait Apply<In: Tree>: Layer<In> + Clone + 'static
 where
     Self::Out: Tree,
 {
     /// The outputs for the inputs `x`. Errors and graphs show the layer under the name that it was given, or else
-    /// under its type's: `dense`.
+    /// under its type's: `dense`. A drawing (an expression that begins with [`Tensor::input`]) remembers the layer.
     ///
     /// # Example
     /// ```
@@ -172,8 +181,7 @@ where
     /// ```
     #[track_caller]
     fn apply(&self, x: &In) -> Self::Out {
-        let name = self.name().map_or_else(|| snake_case(self.kind()), str::to_owned);
-        apply_at(self, &name.into(), Location::caller().into(), x)
+        apply_at(self, &own_name(self).into(), Location::caller().into(), x)
     }
 
     /// The same under a name given here.
@@ -183,11 +191,47 @@ where
     }
 }
 
-impl<In: Tree, L: Layer<In> + ?Sized> Apply<In> for L where L::Out: Tree {}
+impl<In: Tree, L: Layer<In> + Clone + 'static> Apply<In> for L where L::Out: Tree {}
+
+/// The name that the user gave a layer, or its type's.
+pub(crate) fn own_name(layer: &(impl Module + ?Sized)) -> String {
+    layer.name().map_or_else(|| snake_case(layer.kind()), str::to_owned)
+}
+
+/// A layer as a drawing remembers it: without its types.
+pub(crate) struct DrawnLayer {
+    /// The name under which it was applied.
+    pub(crate) name: Arc<str>,
+    pub(crate) site: Site,
+    pub(crate) module: Arc<dyn Module + Send + Sync>,
+    forward: Box<dyn Fn(&Arc<str>, &[Tensor]) -> Vec<Tensor> + Send + Sync>,
+}
+
+impl DrawnLayer {
+    fn new<In: Tree, L: Layer<In> + Clone + 'static>(layer: &L, name: &Arc<str>, site: Site) -> DrawnLayer
+    where
+        L::Out: Tree,
+    {
+        let (again, at) = (layer.clone(), site.clone());
+        DrawnLayer {
+            name: name.clone(),
+            site,
+            module: Arc::new(layer.clone()),
+            forward: Box::new(move |name, inputs| {
+                apply_at(&again, name, at.clone(), &In::rebuild(inputs)).tensors()
+            }),
+        }
+    }
+
+    /// The layer's outputs for other inputs.
+    pub(crate) fn apply(&self, name: &Arc<str>, inputs: &[Tensor]) -> Vec<Tensor> {
+        (self.forward)(name, inputs)
+    }
+}
 
 /// What is around every `call`: the scope in graphs, and in errors the layer's name and the user's `site` instead
 /// of a place in this crate.
-pub(crate) fn apply_at<In: Tree, L: Layer<In> + ?Sized>(
+pub(crate) fn apply_at<In: Tree, L: Layer<In> + Clone + 'static>(
     layer: &L,
     name: &Arc<str>,
     site: Site,
@@ -209,7 +253,16 @@ where
         _ => output.leaving(name),
     };
     let outputs: Vec<Tensor> = layer.call(&In::rebuild(&inside)).tensors().into_iter().map(leave).collect();
-    L::Out::rebuild(&outputs)
+    if !inputs.iter().any(|input| input.mode() == Mode::Blueprint) {
+        return L::Out::rebuild(&outputs);
+    }
+    let layer: Arc<DrawnLayer> = Arc::new(DrawnLayer::new(layer, name, site));
+    let application = Arc::new(Application { layer, inputs });
+    let origin = |output| Origin { application: application.clone(), output };
+    let drawn = |(i, output): (usize, Tensor)| {
+        if output.is_invalid() { output } else { output.drawn_by(origin(i)) }
+    };
+    L::Out::rebuild(&outputs.into_iter().enumerate().map(drawn).collect::<Vec<_>>())
 }
 
 /// Whether `site` lies in a layer of this crate, where the user can change nothing.

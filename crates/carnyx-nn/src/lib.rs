@@ -11,6 +11,7 @@ extern crate self as carnyx;
 mod activations;
 pub mod callbacks;
 mod data;
+mod diversity;
 mod engine;
 mod fit;
 mod history;
@@ -22,12 +23,14 @@ pub mod metrics;
 mod models;
 mod module;
 pub mod optimizers;
+mod perceptron;
 mod progress;
 
 pub use activations::Activation::{self, *};
 pub use callbacks::{Callback, Run};
 pub use carnyx_derive::Module;
 pub use data::{Columns, Data};
+pub use diversity::Diversity;
 pub use engine::{Eval, Updates, initialize};
 pub use fit::Fit;
 pub use history::{History, Logs};
@@ -42,7 +45,8 @@ pub use metrics::{
     Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
     SparseTopKAccuracy, TopKAccuracy,
 };
-pub use models::{Compile, LayerRow, Model, Summary};
+pub use models::{Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary};
 pub use module::{Found, Module, Named, Noise, Variables, Visitor};
 pub use optimizers::{Adam, Optimizer, Rule, Sgd};
+pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
 pub use progress::Verbosity;

@@ -268,6 +268,10 @@ impl Noise {
         Noise { place: Variable::new(Never).untrained() }
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        self.place.id()
+    }
+
     /// Where its random numbers come from: give it to [`Tensor::random_uniform`] and the like.
     pub fn address(&self) -> Address {
         self.place.path().map_or(Address(self.place.id()), |path| Address::of(&path))

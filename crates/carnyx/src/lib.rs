@@ -32,6 +32,8 @@
 //! | [`Sequential`], [`Dense`], [`Flatten`], [`Dropout`], [`Normalization`], … | layers; [`Relu`], [`Softmax`], … are [`Activation`]s and layers |
 //! | [`Compile`], [`Model`], [`Fit`], [`History`] | models and the training loop |
 //! | [`losses`], [`metrics`], [`optimizers`], [`callbacks`] | what a model is compiled with, and what happens while it trains |
+//! | [`Perceptron`] | the linear classifier that learns from its mistakes, without gradients |
+//! | [`Diversity`] | how different the units of a layer are |
 //! | [`Layer`], [`Apply`], [`Module`], [`Variables`] | layers of your own |
 //! | [`Array`], [`Tensor`], [`Variable`], [`Eval`] | values, described values, and the way from one to the other |
 //! | [`datasets`], [`plots`] | data to begin with, and charts |

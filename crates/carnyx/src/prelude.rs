@@ -12,7 +12,7 @@ pub use crate::Activation::{self, *};
 #[doc(no_inline)]
 pub use crate::{Apply, Dense, Dropout, Flatten, Input, Lambda, Layer, Module, Normalization, Rescaling};
 #[doc(no_inline)]
-pub use crate::{Sequential, Variables};
+pub use crate::{Functional, Sequential, Variables};
 
 // First values of variables.
 #[doc(no_inline)]
@@ -33,3 +33,5 @@ pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
 // Models and their training.
 #[doc(no_inline)]
 pub use crate::{Callback, Compile, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
+#[doc(no_inline)]
+pub use crate::{Diversity, Perceptron};

@@ -69,7 +69,7 @@ fn check<L: Module>(case: &Case, comparison: &mut Comparison, mut model: Model<L
     comparison.holds("epochs have the same numbers", epochs == case.sizes("outputs/epoch"));
 
     for recorded in case.parts("outputs/final_weights") {
-        let (path, variable) = find(model.layer(), recorded.text("path"));
+        let (path, variable) = find(model.network(), recorded.text("path"));
         comparison.close(&path, &variable.value()?, &recorded.array("value"), TOLERANCE);
     }
     let (x, y) = if case.text("outputs/predict_on") == "validation" { validation } else { training };

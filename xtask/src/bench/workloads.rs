@@ -58,31 +58,19 @@ fn large_batches(options: &Options) -> Result<Vec<Line>> {
 
 /// The network of W3: the second input goes through two layers, the first one around them; one output more looks at
 /// the second layer alone.
-#[derive(Module, Clone)]
-struct WideAndDeep {
-    hidden: [Dense; 2],
-    main: Dense,
-    aux: Dense,
-}
-
-impl Layer<(Tensor, Tensor)> for WideAndDeep {
-    type Out = (Tensor, Tensor);
-
-    fn call(&self, (wide, deep): &(Tensor, Tensor)) -> (Tensor, Tensor) {
-        let hidden = self.hidden.iter().fold(deep.clone(), |x, layer| layer.apply(&x));
-        (self.main.apply(&concat([wide, &hidden], -1)), self.aux.apply(&hidden))
-    }
+fn two_paths() -> carnyx::Result<Functional> {
+    let (wide, deep) = (Tensor::input("wide", [5]), Tensor::input("deep", [6]));
+    let hidden = Dense::new(30).activation(Relu).apply(&deep);
+    let hidden = Dense::new(30).activation(Relu).apply(&hidden);
+    let main = Dense::new(1).apply(&concat([&wide, &hidden], -1));
+    let aux = Dense::new(1).apply(&hidden);
+    Functional::new([&wide, &deep], [("main", &main), ("aux", &aux)])
 }
 
 fn wide_and_deep(options: &Options) -> Result<Vec<Line>> {
     let Parts { train, valid } = data::wide_and_deep();
-    let network = WideAndDeep {
-        hidden: [30, 30].map(|units| Dense::new(units).activation(Relu)),
-        main: Dense::new(1),
-        aux: Dense::new(1),
-    };
     let losses = [MeanSquaredError.on("main").weight(0.9), MeanSquaredError.on("aux").weight(0.1)];
-    let model = network.compile(Sgd::new(1e-3), losses).outputs(["main", "aux"]);
+    let model = two_paths()?.compile(Sgd::new(1e-3), losses);
     let mut model = on_threads(model, options.threads);
     let columns = |(x, y): &([Array; 2], Array)| Data::from((x.clone(), [y, y]));
     let fit = Fit::epochs(1 + options.blocks).batch_size(32).validation(columns(&valid));

@@ -9,6 +9,15 @@ pub use simplify::simplify;
 use crate::graph::{Body, Graph, Id, Instruction};
 
 /// All passes, in the order in which executors want them. In debug builds each result is checked.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Array, Graph, Tensor, passes::optimize};
+/// let x = Tensor::from(Array::full([32], 1f32));
+/// let graph = Graph::capture(&[(x * 1.0 + 2.0).exp()], &[])?;
+/// assert_eq!((graph.instructions.len(), optimize(&graph).instructions.len()), (8, 2));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub fn optimize(graph: &Graph) -> Graph {
     let simple = simplify(graph);
     debug_check(&simple);
@@ -24,6 +33,20 @@ fn debug_check(graph: &Graph) {
 }
 
 /// The graph without instructions that nothing asks for.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Array, Graph, Tensor, passes::drop_unused};
+/// let x = Tensor::from(Array::full([32], 1f32));
+/// let mut graph = Graph::capture(&[x.exp(), x.sin()], &[])?;
+/// graph.outputs.pop();
+/// assert_eq!(drop_unused(&graph).to_string(), "\
+/// %0: f32[32] = captured 0
+/// %1: f32[32] = exp %0
+/// outputs: %1
+/// ");
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub fn drop_unused(graph: &Graph) -> Graph {
     let mut used = vec![false; graph.instructions.len()];
     let ends = graph.outputs.iter().chain(graph.updates.iter().map(|(_, id)| id)).chain(&graph.guard);

@@ -26,12 +26,29 @@ impl Tensor {
 
     /// Zeros of `size` along `axis`, to which these entries are added by index: the reverse of
     /// [`gather`](Tensor::gather).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let amounts = Tensor::from(Array::from([5f32, 3.0, 1.0]));
+    /// let months = Tensor::from(Array::from([0i64, 2, 0]));
+    /// let totals = amounts.scatter_add(0, 12, &months);
+    /// assert_eq!(totals.shape().to_string(), "[12]");
+    /// ```
     #[track_caller]
     pub fn scatter_add(&self, axis: usize, size: usize, indices: &Tensor) -> Tensor {
         Tensor::node(Op::ScatterAdd(axis, size), vec![self.clone(), indices.clone()])
     }
 
     /// One entry along `axis` for each index; `indices` has the rank of this tensor.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let scores = Tensor::input("scores", [10]);
+    /// let best = scores.arg_max(-1).expand(-1); // [batch, 1]
+    /// assert_eq!(scores.gather_along(-1, &best).shape().to_string(), "[batch, 1]");
+    /// ```
     #[track_caller]
     pub fn gather_along(&self, axis: isize, indices: &Tensor) -> Tensor {
         match resolve(axis, self.rank(), "gather", &self.shape()) {
@@ -42,6 +59,14 @@ impl Tensor {
 
     /// For each row, the entry of the last axis that `index` names: `[…, n]` by `[…]` gives `[…]`. An index outside
     /// `0..n` gives 0.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let probabilities = Tensor::from(Array::from([[0.1f32, 0.9], [0.8, 0.2]]));
+    /// let labels = Tensor::from(Array::from([1i64, 0]));
+    /// assert_eq!(probabilities.pick(&labels).shape().to_string(), "[2]"); // 0.9 and 0.8
+    /// ```
     #[track_caller]
     pub fn pick(&self, index: &Tensor) -> Tensor {
         let n = self.dim(-1);
@@ -52,6 +77,14 @@ impl Tensor {
     ///
     /// # Shape
     /// `[…]` of integers to `[…, depth]` of `dtype`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, DType, Tensor};
+    /// let labels = Tensor::from(Array::from([7i64, 0, 3]));
+    /// assert_eq!(format!("{:?}", labels.one_hot(10, DType::F32)), "cast f32[3, 10]");
+    /// assert!(Tensor::scalar(7f32).one_hot(10, DType::F32).is_invalid()); // labels are integers
+    /// ```
     #[track_caller]
     pub fn one_hot(&self, depth: usize, dtype: DType) -> Tensor {
         if !self.dtype().is_integer() {

@@ -30,6 +30,13 @@ impl Tensor {
     }
 
     /// The matrix product, with the last two axes of either operand exchanged on the way.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let (queries, keys) = (Tensor::input("queries", [20, 64]), Tensor::input("keys", [30, 64]));
+    /// assert_eq!(queries.dot(&keys, false, true).shape().to_string(), "[batch, 20, 30]");
+    /// ```
     #[track_caller]
     pub fn dot(&self, other: &Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
         Tensor::node(Op::Dot { transpose_a, transpose_b }, vec![self.clone(), other.clone()])

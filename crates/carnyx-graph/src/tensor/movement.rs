@@ -36,6 +36,12 @@ impl Tensor {
     }
 
     /// All axes but the first become one: `[batch, 28, 28]` to `[batch, 784]`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// assert_eq!(Tensor::input("pixels", [28, 28]).flatten().shape().to_string(), "[batch, 784]");
+    /// ```
     #[track_caller]
     pub fn flatten(&self) -> Tensor {
         let shape = self.shape();
@@ -44,6 +50,13 @@ impl Tensor {
     }
 
     /// All axes but the last become one: `[batch, time, units]` to `[batch · time, units]`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let words = Tensor::from(Array::full([32, 20, 64], 0f32));
+    /// assert_eq!(words.as_matrix().shape().to_string(), "[640, 64]");
+    /// ```
     #[track_caller]
     pub fn as_matrix(&self) -> Tensor {
         let shape = self.shape();
@@ -54,6 +67,14 @@ impl Tensor {
     }
 
     /// Repeated along new axes and axes of size 1, by NumPy's rule.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let row = Tensor::from(Array::from([1f32, 2.0, 3.0]));
+    /// assert_eq!(row.broadcast_to([4, 3]).shape().to_string(), "[4, 3]");
+    /// assert!(row.broadcast_to([3, 4]).is_invalid()); // sizes are compared from the right
+    /// ```
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
@@ -86,6 +107,14 @@ impl Tensor {
     }
 
     /// Without `axis`, which must have size 1.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let prediction = Tensor::input("prediction", [1]);
+    /// assert_eq!(prediction.squeeze(-1).shape().to_string(), "[batch]");
+    /// assert!(Tensor::input("scores", [10]).squeeze(-1).is_invalid());
+    /// ```
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Tensor {
         let shape = self.shape();
@@ -106,6 +135,13 @@ impl Tensor {
     }
 
     /// The last two axes exchanged.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let x = Tensor::input("x", [20, 64]);
+    /// assert_eq!(x.transpose().shape().to_string(), "[batch, 64, 20]");
+    /// ```
     #[track_caller]
     pub fn transpose(&self) -> Tensor {
         let rank = self.rank();
@@ -121,6 +157,13 @@ impl Tensor {
     }
 
     /// Axes in another order: axis `i` of the result is axis `order[i]` of this tensor.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let channels_last = Tensor::input("image", [28, 28, 3]);
+    /// assert_eq!(channels_last.permute([0, 3, 1, 2]).shape().to_string(), "[batch, 3, 28, 28]");
+    /// ```
     #[track_caller]
     pub fn permute(&self, order: impl Into<Vec<usize>>) -> Tensor {
         Tensor::node(Op::Transpose(order.into()), vec![self.clone()])
@@ -140,6 +183,13 @@ impl Tensor {
     }
 
     /// Every `step`-th index of `range` along `axis`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let signal = Tensor::from(Array::full([1000], 0f32));
+    /// assert_eq!(signal.slice_by(0, 0..1000, 10).shape().to_string(), "[100]");
+    /// ```
     #[track_caller]
     pub fn slice_by(&self, axis: isize, range: std::ops::Range<usize>, step: usize) -> Tensor {
         let shape = self.shape();
@@ -155,6 +205,13 @@ impl Tensor {
     }
 
     /// `before` and `after` zeros along `axis`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let x = Tensor::input("x", [28, 28]);
+    /// assert_eq!(x.pad(1, 2, 2).pad(2, 2, 2).shape().to_string(), "[batch, 32, 32]");
+    /// ```
     #[track_caller]
     pub fn pad(&self, axis: isize, before: usize, after: usize) -> Tensor {
         let shape = self.shape();
@@ -169,6 +226,13 @@ impl Tensor {
     }
 
     /// Backwards along `axes`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// let image = Tensor::input("image", [28, 28]);
+    /// assert_eq!(format!("{:?}", image.flip(-1)), "flip f32[batch, 28, 28]"); // mirrored
+    /// ```
     #[track_caller]
     pub fn flip(&self, axes: impl Into<Axes>) -> Tensor {
         match axes.into().resolve(&self.shape(), "flip") {
@@ -178,12 +242,26 @@ impl Tensor {
     }
 
     /// `count` copies one after another along `axis`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// let x = Tensor::from(Array::from([[1f32, 2.0]]));
+    /// assert_eq!(x.repeat(0, 3).shape().to_string(), "[3, 2]");
+    /// ```
     #[track_caller]
     pub fn repeat(&self, axis: isize, count: usize) -> Tensor {
         concat((0..count).map(|_| self), axis)
     }
 
     /// 0, 1, 2, … along `axis` of `shape`, as `dtype`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{DType, Tensor};
+    /// let columns = Tensor::iota([2, 3], 1, DType::I64); // [[0, 1, 2], [0, 1, 2]]
+    /// assert_eq!(format!("{columns:?}"), "iota i64[2, 3]");
+    /// ```
     #[track_caller]
     pub fn iota(shape: impl Into<Shape>, axis: usize, dtype: crate::DType) -> Tensor {
         let shape = shape.into();
@@ -225,6 +303,13 @@ pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Tensor>, axis: isize) -> T
 }
 
 /// Tensors of one shape along a new axis.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Tensor, stack};
+/// let (x, y) = (Tensor::input("x", [4]), Tensor::input("y", [4]));
+/// assert_eq!(stack([&x, &y], -1).shape().to_string(), "[batch, 4, 2]");
+/// ```
 #[track_caller]
 pub fn stack<'a>(parts: impl IntoIterator<Item = &'a Tensor>, axis: isize) -> Tensor {
     let parts: Vec<Tensor> = parts.into_iter().map(|part| part.expand(axis)).collect();

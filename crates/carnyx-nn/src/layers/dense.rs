@@ -1,7 +1,7 @@
 //! The fully connected layer.
 
-use crate::{Activation, GlorotUniform, Layer, LayerRef, Module, Zeros};
-use carnyx_graph::{Error, Initializer, Tensor, Variable};
+use crate::{Activation, Diversity, GlorotUniform, Layer, LayerRef, Module, Zeros};
+use carnyx_graph::{Error, Initializer, Result, Tensor, Variable};
 use std::sync::Arc;
 
 /// Every output is a weighted sum of every input: `activation(x · kernel + bias)`.
@@ -77,6 +77,26 @@ impl Dense {
     /// The bias, `[units]`, if there is one.
     pub fn bias(&self) -> Option<&Variable> {
         self.bias.as_ref()
+    }
+
+    /// How different the units are, by their weights: units that are equal compute and learn the same.
+    ///
+    /// # Errors
+    /// `variable`, if the kernel has no value yet; `data`, if a weight is not a finite number.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::Tensor;
+    /// use carnyx_nn::{Apply, Dense, Ones, Variables, initialize};
+    /// let alike = Dense::new(30).kernel_initializer(Ones);
+    /// alike.apply(&Tensor::input("x", [20]));
+    /// initialize(&alike.variables(), 42)?;
+    /// assert_eq!(alike.diversity()?.distinct, 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn diversity(&self) -> Result<Diversity> {
+        Diversity::of(&self.kernel.value()?)
     }
 
     /// Why this layer cannot work on `x`.

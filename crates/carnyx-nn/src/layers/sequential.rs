@@ -141,7 +141,7 @@ impl Layer for Sequential {
         if let Some(error) = self.objection() {
             return Tensor::invalid(error);
         }
-        let step = |x: Tensor, entry: &Entry| apply_at(&*entry.layer, &entry.name, entry.site.clone(), &x);
+        let step = |x: Tensor, entry: &Entry| apply_at(&entry.layer, &entry.name, entry.site.clone(), &x);
         self.entries.iter().fold(x.clone(), step)
     }
 

@@ -1,10 +1,14 @@
 //! Models: layers with an optimizer, an objective and metrics.
 
+mod functional;
+mod heads;
 mod model;
 mod network;
 mod summary;
 pub(crate) mod trace;
 
+pub use functional::{DrawnInputs, DrawnOutputs, Functional};
+pub use heads::HeadReport;
 pub use model::{Compile, Model};
 pub use summary::{LayerRow, Summary};
 

@@ -12,6 +12,7 @@ use crate::optimizers::Optimizer;
 use crate::{Layer, Tree};
 use carnyx_graph::array::Storage;
 use carnyx_graph::{Array, Bindings, Error, Executor, Feed, Mode, Result, Tensor};
+use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -108,8 +109,8 @@ impl<L> Model<L> {
         self
     }
 
-    /// The layer. Its variables are the model's.
-    pub fn layer(&self) -> &L {
+    /// The layer that was compiled. A model is used like it: `model.freeze()`, `model.layers()`.
+    pub fn network(&self) -> &L {
         &self.layer
     }
 
@@ -125,7 +126,10 @@ impl<L> Model<L> {
     /// `non-finite`, if the loss is no longer a finite number.
     #[track_caller]
     pub fn fit(&mut self, data: impl Into<Data>, fit: Fit<'_>) -> Result<History> {
-        fit::fit(&mut self.core, &mut self.optimizer, &data.into(), fit, Location::caller())
+        let site = Location::caller();
+        let data = self.core.network.ordered(data.into(), site)?;
+        let fit = fit.with_validation(|data| self.core.network.ordered(data, site))?;
+        fit::fit(&mut self.core, &mut self.optimizer, &data, fit, site)
     }
 
     /// Loss and metrics on `data`, of which nothing is learned.
@@ -134,7 +138,9 @@ impl<L> Model<L> {
     /// As for [`fit`](Model::fit).
     #[track_caller]
     pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
-        fit::evaluate_all(&mut self.core, &data.into(), Location::caller())
+        let site = Location::caller();
+        let data = self.core.network.ordered(data.into(), site)?;
+        fit::evaluate_all(&mut self.core, &data, site)
     }
 
     /// What the model says of each row of `x`. Several threads may predict with one model.
@@ -144,7 +150,8 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn predict(&self, x: impl Columns) -> Result<Array> {
         let site = Location::caller();
-        let mut outputs = predict(&self.core, &Data::inputs_only(x), site)?;
+        let data = self.core.network.ordered(Data::inputs_only(x), site)?;
+        let mut outputs = predict(&self.core, &data, site)?;
         match outputs.pop() {
             Some(output) if outputs.is_empty() => Ok(output),
             _ => Err(Error::new("output", format!("the model has {} outputs", outputs.len() + 1))
@@ -160,7 +167,9 @@ impl<L> Model<L> {
     /// `data`, if the inputs do not fit the model.
     #[track_caller]
     pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
-        predict(&self.core, &Data::inputs_only(x), Location::caller())
+        let site = Location::caller();
+        let data = self.core.network.ordered(Data::inputs_only(x), site)?;
+        predict(&self.core, &data, site)
     }
 
     /// A table of the layers, their outputs and parameters. Sizes are known once the model has seen data, or if it
@@ -175,6 +184,15 @@ impl<L> Model<L> {
         let outputs =
             blueprint.and_then(|inputs| self.core.network.outputs(&inputs, Location::caller()).ok());
         Summary::of(&*self.layer, outputs.as_deref())
+    }
+}
+
+/// A model can be asked whatever its layer can be asked: `model.variables()`, `model.layer("scores")`.
+impl<L> Deref for Model<L> {
+    type Target = L;
+
+    fn deref(&self) -> &L {
+        &self.layer
     }
 }
 

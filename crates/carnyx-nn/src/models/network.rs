@@ -1,8 +1,10 @@
 //! A layer of any type as a function from tensors to tensors: what is left of `L` once a model is compiled.
 
-use crate::layer::{apply_at, snake_case};
+use crate::data::Data;
+use crate::layer::{apply_at, own_name};
 use crate::losses::{count, list};
 use crate::{Layer, Tree, Variables};
+use carnyx_graph::op::Op;
 use carnyx_graph::{Error, Result, Tensor, Variable};
 use std::panic::Location;
 use std::sync::Arc;
@@ -33,15 +35,15 @@ impl Network {
         let taken = In::rebuild(&many).tensors().len();
         let (variables, mistake) = (layer.variables(), layer.name_variables().err());
         let drawing = layer.input().map(|input| input.tensors());
+        let names = layer.output_names();
         Network {
             forward: Box::new(move |inputs, site| {
-                let name = layer.name().map_or_else(|| snake_case(layer.kind()), str::to_owned);
-                apply_at(&*layer, &name.into(), site.into(), &In::rebuild(inputs)).tensors()
+                apply_at(&layer, &own_name(&layer).into(), site.into(), &In::rebuild(inputs)).tensors()
             }),
-            arity: (taken < many.len()).then_some(taken),
+            arity: if taken < many.len() { Some(taken) } else { drawing.as_ref().map(Vec::len) },
             drawing,
             variables,
-            names: Vec::new(),
+            names,
             mistake,
         }
     }
@@ -73,6 +75,20 @@ impl Network {
             return Err(Error::new("model", "the model gives no outputs"));
         }
         Ok(outputs)
+    }
+
+    /// `data` with named arrays put in the order of inputs and outputs.
+    ///
+    /// # Errors
+    /// `name`, if a name is unknown, missing or given twice.
+    pub(crate) fn ordered(&self, data: Data, site: &'static Location<'static>) -> Result<Data> {
+        let name = |(i, input): (usize, &Tensor)| match input.op() {
+            Op::Input(name) => name.clone(),
+            _ => format!("input_{i}").into(),
+        };
+        let inputs: Vec<Arc<str>> = self.drawing.iter().flatten().enumerate().map(name).collect();
+        let outputs = if self.names.is_empty() { vec!["output_0".into()] } else { self.names.clone() };
+        data.ordered(&inputs, &outputs).map_err(|error| error.at(site))
     }
 
     /// The names of the outputs: those that the user gave, or `output_0`, `output_1`, ….

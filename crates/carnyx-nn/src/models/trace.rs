@@ -133,7 +133,14 @@ impl Core {
         self.executor.as_deref().unwrap_or_else(|| engine::shared())
     }
 
-    fn key(&self, phase: Phase, rows: usize, inputs: &[Array], targets: &[Array], optimizer: u64) -> Key {
+    pub(super) fn key(
+        &self,
+        phase: Phase,
+        rows: usize,
+        inputs: &[Array],
+        targets: &[Array],
+        optimizer: u64,
+    ) -> Key {
         let describe = |arrays: &[Array]| {
             let row = |array: &Array| (array.shape()[1..].to_vec(), array.dtype());
             arrays.iter().map(row).collect::<Vec<_>>()
@@ -194,7 +201,14 @@ impl Core {
         // Variables that no output depends on have no shape yet, and nothing to learn.
         let learns = |v: &&Variable| v.is_trainable() && v.shape().is_some();
         let variables: Vec<Variable> = self.network.variables.iter().filter(learns).cloned().collect();
-        let mut updates = optimizer.update(&step.loss.gradients(&variables)).pairs().to_vec();
+        let gradients = step.loss.gradients(&variables);
+        if !variables.is_empty() && !variables.iter().any(|variable| gradients.reaches(variable)) {
+            return Err(Error::new("gradient", "no gradient reaches any variable of the model")
+                .at(site)
+                .label("the loss does not depend on them, or only through steps that have no slope")
+                .help("leave out what has none on the way to the loss: `Heaviside`, `Sign`, comparisons, `arg_max`, `stop_gradient`"));
+        }
+        let mut updates = optimizer.update(&gradients).pairs().to_vec();
         updates.extend(step.updates);
         let graph = Graph::capture(&[step.loss], &updates).map_err(|e| e_at(e, site))?.guarded_by(0);
         self.prepare(key, graph, step.compared)
@@ -236,7 +250,7 @@ impl Core {
         self.prepare(key, graph, Vec::new())
     }
 
-    fn prepare(&self, key: Key, graph: Graph, compared: Vec<(usize, Shape)>) -> Result<Prepared> {
+    pub(super) fn prepare(&self, key: Key, graph: Graph, compared: Vec<(usize, Shape)>) -> Result<Prepared> {
         initialize_on(self.executor(), &graph.variables, self.seed)?;
         let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, key.inputs.len())).collect();
         let structure = graph.key();
@@ -250,7 +264,7 @@ impl Core {
     }
 
     /// Loss and totals for one batch.
-    fn describe_step(&mut self, key: &Key, site: &'static Location<'static>) -> Result<Described> {
+    pub(super) fn describe_step(&mut self, key: &Key, site: &'static Location<'static>) -> Result<Described> {
         let inputs = placeholders(key, "input", &key.inputs);
         let targets = placeholders(key, "target", &key.targets);
         let outputs = self.network.outputs(&inputs, site)?;
@@ -318,7 +332,11 @@ impl Core {
                 updates.push((variable, value));
             }
         }
-        Ok(Described { loss: total, updates, compared })
+        let heads = terms
+            .iter()
+            .zip(&losses)
+            .map(|((output, _), (loss, weight))| (names[*output].clone(), loss * *weight));
+        Ok(Described { loss: total, updates, compared, heads: heads.collect() })
     }
 
     fn new_scores(
@@ -393,10 +411,12 @@ impl Core {
 }
 
 /// One batch, described.
-struct Described {
+pub(super) struct Described {
     loss: Tensor,
     updates: Vec<(Variable, Tensor)>,
     compared: Vec<(usize, Shape)>,
+    /// The loss of each output that has one, with its weight.
+    pub(super) heads: Vec<(Arc<str>, Tensor)>,
 }
 
 fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {
