@@ -82,7 +82,15 @@ impl Domain {
 /// # Panics
 /// If they differ.
 pub fn assert_golden(name: &str, text: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.txt"));
+    assert_golden_file(&format!("{name}.txt"), text);
+}
+
+/// The same for a file with another ending: `picture.svg`.
+///
+/// # Panics
+/// If they differ.
+pub fn assert_golden_file(file: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(file);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, text).expect("the golden folder can be written");
         return;

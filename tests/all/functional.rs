@@ -127,13 +127,13 @@ fn a_model_is_a_layer_of_another_model() -> Result {
     let outer = Sequential::new().then(inner.clone()).then(inner.clone()).then(Dense::new(1));
     assert_eq!(outer.names().collect::<Vec<_>>(), ["functional", "functional_1", "dense"]);
     let model = outer.compile(Sgd::new(0.1), MeanSquaredError);
-    assert_eq!(model.predict(&numbers(8, 4, 0))?.shape(), [8, 1]);
+    assert_eq!(model.predict(numbers(8, 4, 0))?.shape(), [8, 1]);
     assert_eq!(model.num_parameters(), 20 + 5);
 
     let drawing = Tensor::input("sample", [4]);
     let twice = inner.apply(&inner.apply(&drawing));
     let nested = Functional::new(&drawing, &twice)?.compile(Sgd::new(0.1), MeanSquaredError);
-    assert_eq!(nested.predict(&numbers(8, 4, 0))?.shape(), [8, 4]);
+    assert_eq!(nested.predict(numbers(8, 4, 0))?.shape(), [8, 4]);
     Ok(())
 }
 
@@ -238,4 +238,79 @@ fn a_loss_that_teaches_nothing_is_an_error() {
     let mut model = net.compile(Sgd::new(0.1), MeanSquaredError);
     let error = model.fit((&numbers(8, 3, 0), &numbers(8, 4, 0)), quiet(1)).unwrap_err();
     assert_eq!((error.code(), error.title()), ("gradient", "no gradient reaches any variable of the model"));
+}
+
+/// A layer of one's own, whose structure depends on a random choice in training.
+#[derive(Module, Clone)]
+struct Deep {
+    stem: Dense,
+    blocks: Vec<Dense>,
+    gain: Variable,
+    #[module(skip)]
+    turn: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Layer for Deep {
+    type Out = Tensor;
+
+    fn call(&self, x: &Tensor) -> Tensor {
+        let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let depth = if x.is_training() { turn % (self.blocks.len() + 1) } else { self.blocks.len() };
+        let h = self.blocks[..depth].iter().fold(self.stem.apply(x), |h, block| &h + block.apply(&h));
+        (h * self.gain.shaped([4])).sum_along(-1).expand(-1)
+    }
+}
+
+/// A copy is equal, goes the same way on the same data, and leaves the original alone.
+fn check_fork<L: Layer + 'static>(mut model: Model<L>) -> Result {
+    let (x, y) = (numbers(64, 3, 5), numbers(64, 1, 6));
+    model.fit((&x, &y), quiet(2))?;
+    let mut fork = model.fork();
+    assert_eq!(fork.epochs_trained(), 2);
+    let before = model.predict(&x)?;
+    assert_eq!(fork.predict(&x)?, before);
+    let ids = |model: &Model<L>| model.variables().iter().map(Variable::id).collect::<Vec<_>>();
+    assert!(ids(&model).iter().all(|id| !ids(&fork).contains(id)));
+    assert_eq!(
+        model.named_variables().iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
+        fork.named_variables().iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
+    );
+    let fork_history = fork.fit((&x, &y), quiet(2))?;
+    assert_eq!(model.predict(&x)?, before);
+    assert_ne!(fork.predict(&x)?, before);
+    assert_eq!(model.fit((&x, &y), quiet(2))?, fork_history);
+    assert_eq!(model.predict(&x)?, fork.predict(&x)?);
+    Ok(())
+}
+
+#[test]
+fn any_model_can_be_copied() -> Result {
+    let dense = || Dense::new(4).activation(Tanh);
+    let objective = || MeanSquaredError;
+    let inner = Sequential::new().then(dense()).then(Dropout::new(0.5));
+    let sequential = Sequential::new().then(inner).then(dense().named("top")).then(Dense::new(1));
+    check_fork(sequential.compile(Adam::new(0.01), objective()).metric(RootMeanSquaredError))?;
+
+    let x = Tensor::input("x", [3]);
+    let (shared, gain) = (Dense::new(3), Variable::from(Array::from([1f32, 2.0, 3.0])));
+    let hidden = shared.apply(&shared.apply(&x)) * Tensor::read(&gain);
+    let functional = Functional::new(&x, &Dense::new(1).apply(&Dropout::new(0.2).apply(&hidden)))?;
+    assert_eq!(functional.num_parameters(), 12 + 4 + 3);
+    let copy = functional.copied();
+    let (ours, theirs) = (functional.until("dense")?, copy.until("dense")?);
+    assert_ne!(ours.variables()[0].id(), theirs.variables()[0].id());
+    check_fork(functional.compile(Sgd::new(0.01).momentum(0.9), objective()))?;
+
+    let turn = std::sync::Arc::default();
+    let (blocks, gain) = (vec![Dense::new(4), Dense::new(4)], Variable::new(Ones));
+    let deep = Deep { stem: dense(), blocks, gain, turn };
+    // Each model counts its own turns only if it is alone: here both must see the same sequence of structures.
+    let mut model = deep.compile(Adam::new(0.01), objective()).dynamic();
+    let (x, y) = (numbers(64, 3, 5), numbers(64, 1, 6));
+    model.fit((&x, &y), quiet(2))?;
+    let fork = model.fork();
+    assert_eq!(fork.predict(&x)?, model.predict(&x)?);
+    model.fit((&x, &y), quiet(2))?;
+    assert_ne!(fork.predict(&x)?, model.predict(&x)?);
+    Ok(())
 }

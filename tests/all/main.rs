@@ -1,9 +1,11 @@
 //! All integration tests in one program: it links once.
 
+mod diagrams;
 mod functional;
 mod graphs;
 mod messages;
 mod ops;
 mod parity;
 mod perceptron;
+mod saving;
 mod steps;

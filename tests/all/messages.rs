@@ -164,7 +164,7 @@ fn data_that_cannot_be_learned_from() {
     assert_message("no_samples_to_predict", classifier().predict(&no_x));
     assert_message("no_inputs", classifier().fit((Vec::<Array>::new(), &y), quiet()));
     assert_message("no_targets", classifier().fit((&x, Vec::<Array>::new()), quiet()));
-    assert_message("number_as_input", classifier().predict(&Array::scalar(1f32)));
+    assert_message("number_as_input", classifier().predict(Array::scalar(1f32)));
 
     let nan = with(&with(&x, 30, f32::NAN), 11, f32::NAN);
     assert_message("nan_in_x", classifier().fit((&nan, &y), quiet()));
@@ -233,7 +233,7 @@ fn training_that_diverges() {
     let fit = Fit::epochs(3).batch_size(8).shuffle(false).verbose(Verbosity::Silent);
     assert_message("loss_not_finite", net.fit((&features(), &labels()), fit));
     // Nothing was changed by the step that failed: the model can still be looked at.
-    assert_eq!(net.predict(&features()).unwrap().shape(), [32, 1]);
+    assert_eq!(net.predict(features()).unwrap().shape(), [32, 1]);
 }
 
 #[test]
@@ -252,15 +252,15 @@ fn options_of_fit() {
 fn predictions_from_other_shapes() {
     let mut model = classifier();
     model.fit((&features(), &labels()), quiet()).unwrap();
-    assert_message("predict_other_features", model.predict(&Array::full([32, 5], 0f32)));
-    assert_message("predict_one_row", model.predict(&Array::from([1f32, 2.0, 3.0, 4.0])));
-    assert_message("predict_other_type", model.predict(&Array::full([32, 4], 0i64)));
+    assert_message("predict_other_features", model.predict(Array::full([32, 5], 0f32)));
+    assert_message("predict_one_row", model.predict(Array::from([1f32, 2.0, 3.0, 4.0])));
+    assert_message("predict_other_type", model.predict(Array::full([32, 4], 0i64)));
     assert_message("evaluate_other_features", model.evaluate((&Array::full([32, 5], 0f32), &labels())));
     let total = Lambda::new(|x| x.sum());
     let net = Sequential::new().then(total).compile(Sgd::new(0.1), MeanSquaredError);
-    assert_message("predict_one_number", net.predict(&features()));
+    assert_message("predict_one_number", net.predict(features()));
     // The mistakes above leave the model as it was.
-    assert_eq!(model.predict(&features()).unwrap().shape(), [32, 10]);
+    assert_eq!(model.predict(features()).unwrap().shape(), [32, 10]);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn variables_and_gradients() {
 
     let mut optimizer = Optimizer::from(Sgd::new(0.1));
     let losses = Tensor::read(&weights).square();
-    let updates = optimizer.update(&losses.gradients(&[weights.clone()]));
+    let updates = optimizer.update(&losses.gradients(std::slice::from_ref(&weights)));
     assert_message("gradient_of_many", losses.eval_with(updates));
     assert_message("input_without_value", (Tensor::input("x", [4]) * 2.0).sum().eval());
     assert_message("own_input_without_value", Dense::new(2).apply(&Tensor::input("x", [4])).sum().eval());
@@ -343,9 +343,9 @@ fn what_is_odd_is_no_panic() {
     assert!(classifier().evaluate((&x, &y)).unwrap()["loss"].is_finite());
     assert!(classifier().fit((&x, &y), quiet().batch_size(1_000_000)).is_ok());
     assert!(classifier().fit((&x, &y), quiet().batch_size(usize::MAX).validation_split(0.1)).is_ok());
-    assert_eq!(classifier().predict(&with(&x, 0, f32::NAN)).unwrap().shape(), [32, 10]);
+    assert_eq!(classifier().predict(with(&x, 0, f32::NAN)).unwrap().shape(), [32, 10]);
     assert!(classifier().predict(Vec::<Array>::new()).is_err());
-    assert!(classifier().predict_all(&Array::full([3, 0], 0f32)).is_err());
+    assert!(classifier().predict_all(Array::full([3, 0], 0f32)).is_err());
     assert!(classifier().fit((&Array::full([32, 0], 0f32), &y), quiet()).is_err());
     assert!(classifier().fit((&x, &Array::full([32, 0], 0u8)), quiet()).is_err());
     assert!(classifier().summary().to_string().contains("dense"));

@@ -18,7 +18,7 @@ fn array(value: &Value) -> Array {
     let rows = value.as_array().expect("a list");
     let numbers = |row: &Value| -> Vec<f64> {
         row.as_array()
-            .map_or_else(|| vec![row.as_f64().unwrap()], |row| row.iter().flat_map(Value::as_f64).collect())
+            .map_or_else(|| vec![row.as_f64().unwrap()], |row| row.iter().filter_map(Value::as_f64).collect())
     };
     let elements: Vec<f64> = rows.iter().flat_map(numbers).collect();
     let width = elements.len() / rows.len();

@@ -52,6 +52,25 @@ def two_inputs():
     return model, [image, number]
 
 
+def shared():
+    """Layers that are shared, nested models, joins, activations with parameters; compiled with two losses."""
+    keras.utils.set_random_seed(3)
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    encoder = keras.layers.Dense(3, activation=keras.layers.LeakyReLU(negative_slope=0.1))
+    row = keras.Sequential([keras.layers.Dense(3, activation="elu"), keras.layers.Dense(2)], name="row")
+    inner_input = keras.Input((2,))
+    inner = keras.Model(inner_input, keras.layers.Dense(2)(inner_input), name="inner")
+    p, q = encoder(a), encoder(b)
+    r = inner(row(keras.layers.Concatenate(axis=1)([p, q])))
+    total = keras.layers.Add()([r, inner(r), r])
+    main = keras.layers.Dense(1, name="main")(keras.layers.Multiply()([total, r]))
+    aux = keras.layers.Dense(2, name="aux", activation="softmax")(keras.layers.Subtract()([p, q]))
+    model = keras.Model([a, b], [main, aux])
+    model.compile("sgd", loss=["mse", "categorical_crossentropy"], loss_weights=[0.9, 0.1])
+    x = np.linspace(-1, 1, 20, dtype="float32").reshape(5, 4)
+    return model, [x, x[::-1].copy()]
+
+
 def unusual(path):
     """What other programs write: other types, byte orders, texts and layouts; every array counts from 0."""
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
@@ -73,6 +92,11 @@ def unusual(path):
         file["outside"] = h5py.ExternalLink("other.h5", "/x")
 
 
+def flat(outputs):
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return [number for output in outputs for number in np.asarray(output).ravel().tolist()]
+
+
 def expected(model, inputs):
     return {
         "weights": {
@@ -81,7 +105,7 @@ def expected(model, inputs):
             for weight in layer.weights
         },
         "inputs": [x.ravel().tolist() for x in inputs],
-        "outputs": np.asarray(model(inputs if len(inputs) > 1 else inputs[0])).ravel().tolist(),
+        "outputs": flat(model(inputs if len(inputs) > 1 else inputs[0])),
     }
 
 
@@ -97,11 +121,16 @@ def main():
     functional, inputs = two_inputs()
     functional.save(out / "two_inputs.keras")
 
+    sharing, pair = shared()
+    sharing.save(out / "shared.keras")
+    sharing.save(out / "shared.h5")
+
     unusual(out / "unusual.h5")
     report = {
         "keras": keras.__version__,
         "sequential": expected(sequential, x),
         "two_inputs": expected(functional, inputs),
+        "shared": expected(sharing, pair),
     }
     (out / "expected.json").write_text(json.dumps(report, indent=1) + "\n")
 

@@ -40,16 +40,43 @@ struct Remembered {
 
 impl Cpu {
     /// An executor with a team of `threads`, the calling thread included.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::Cpu;
+    /// assert_eq!(Cpu::new(2).threads(), 2);
+    /// ```
     pub fn new(threads: usize) -> Cpu {
         Cpu::with_isa(threads, Isa::detect())
     }
 
     /// The same with another instruction set than the best one: for tests and comparisons.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::{Cpu, isa::Isa};
+    /// # use carnyx_graph::{Array, Bindings, Executor, Graph, Tensor};
+    /// let x = Tensor::from(Array::from_fn([32], |i| i as f32));
+    /// let graph = Graph::capture(&[x.sum()], &[])?;
+    /// let bindings = Bindings { inputs: &[], captured: &graph.captured, variables: &[], seed: 0, step: 0 };
+    /// for isa in Isa::available() {
+    ///     let mut session = Cpu::with_isa(1, isa).compile(&graph)?.session();
+    ///     session.run(&bindings)?;
+    ///     assert_eq!(session.number(0), 496.0);
+    /// }
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn with_isa(threads: usize, isa: Isa) -> Cpu {
         Cpu { team: Arc::new(Team::new(threads)), isa, programs: Mutex::default() }
     }
 
     /// The process's executor, with a thread for each core: two of them would fight for the cores.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::Cpu;
+    /// assert!(std::ptr::eq(Cpu::shared(), Cpu::shared()));
+    /// ```
     pub fn shared() -> &'static Cpu {
         // Which threads run a program changes none of its results.
         static SHARED: OnceLock<Cpu> = OnceLock::new();
@@ -65,6 +92,12 @@ impl Cpu {
     }
 
     /// The number of threads, the calling one included.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::Cpu;
+    /// assert!(Cpu::shared().threads() >= 1);
+    /// ```
     pub fn threads(&self) -> usize {
         self.team.threads()
     }

@@ -7,6 +7,12 @@
 //! instructions. The `unsafe` calls into `#[target_feature]` functions rest on that.
 
 /// A set of vector instructions that kernels are written for.
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::isa::Isa;
+/// assert!(Isa::available().contains(&Isa::Portable)); // on any processor
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
     /// 512-bit vectors: AVX-512 F, VL, DQ and BW, and with them AVX2 and FMA.
@@ -19,11 +25,23 @@ pub enum Isa {
 
 impl Isa {
     /// The best set that this processor offers.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::isa::Isa;
+    /// assert_eq!(Isa::detect(), Isa::available()[0]);
+    /// ```
     pub fn detect() -> Self {
         Self::available()[0]
     }
 
     /// All sets that this processor offers, the best one first.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::isa::Isa;
+    /// assert_eq!(Isa::available().last(), Some(&Isa::Portable));
+    /// ```
     pub fn available() -> Vec<Self> {
         let mut sets = Vec::with_capacity(3);
         #[cfg(target_arch = "x86_64")]

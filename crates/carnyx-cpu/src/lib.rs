@@ -7,17 +7,22 @@
 // Places in memory are bytes until a kernel knows their type; the plan aligns every value to a cache line.
 #![allow(clippy::cast_ptr_alignment)]
 
-pub mod bindings;
+mod bindings;
 mod cpu;
 pub mod isa;
+// The executor's own kernels. Public because the set is larger than what the executor calls today, hidden because
+// only `Cpu` may promise anything.
+#[doc(hidden)]
 pub mod kernels;
 mod lower;
 mod memory;
+// Public for its example, which runs as a test.
+#[doc(hidden)]
 pub mod plan;
 mod program;
 pub mod reference;
 mod region;
 mod step;
-pub mod threads;
+mod threads;
 
 pub use cpu::Cpu;

@@ -18,6 +18,18 @@ mod number;
 use compute::compute;
 
 /// How values are kept between instructions.
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::reference::{Precision, evaluate};
+/// use carnyx_graph::{Bindings, Graph, Tensor};
+/// let graph = Graph::capture(&[Tensor::scalar(1f32) / 3.0], &[])?;
+/// let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+/// let third = |precision| evaluate(&graph, &bindings, precision).map(|all| all.value(graph.outputs[0])[0]);
+/// assert_eq!(third(Precision::Stored)?, f64::from(1f32 / 3.0));
+/// assert_eq!(third(Precision::Double)?, 1.0 / 3.0);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// Rounded to each instruction's type.
@@ -43,6 +55,17 @@ struct Value {
 }
 
 /// All values of a graph.
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::reference::{Precision, evaluate};
+/// use carnyx_graph::{Array, Bindings, Graph, Tensor};
+/// let graph = Graph::capture(&[Tensor::from(Array::from([1f32, 2.0])).square()], &[])?;
+/// let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+/// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+/// assert_eq!(evaluation.output(0), Array::from([1f32, 4.0]));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     values: Vec<Value>,
@@ -53,6 +76,18 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// The elements of instruction `id`; `i64` beyond 2^53 are rounded.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::reference::{Precision, evaluate};
+    /// # use carnyx_graph::{Bindings, Graph, Tensor};
+    /// # let graph = Graph::capture(&[Tensor::scalar(2f32) + 3.0], &[])?;
+    /// # let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+    /// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+    /// assert_eq!(evaluation.value(0), [2.0]);
+    /// assert_eq!(evaluation.value(graph.outputs[0]), [5.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn value(&self, id: Id) -> Vec<f64> {
         match &self.values[id].elements {
             Elements::Float(elements) => elements.clone(),
@@ -61,21 +96,68 @@ impl Evaluation {
     }
 
     /// The value of instruction `id` as an array of its type.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::reference::{Precision, evaluate};
+    /// # use carnyx_graph::{Array, Bindings, Graph, Tensor};
+    /// # let graph = Graph::capture(&[Tensor::from(Array::from([3i64, 4])) + 1i64], &[])?;
+    /// # let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+    /// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+    /// assert_eq!(evaluation.array(graph.outputs[0]), Array::from([4i64, 5]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn array(&self, id: Id) -> Array {
         self.values[id].to_array()
     }
 
     /// Output `index`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::reference::{Precision, evaluate};
+    /// # use carnyx_graph::{Bindings, Graph, Tensor};
+    /// let graph = Graph::capture(&[Tensor::scalar(2f32).sqrt()], &[])?;
+    /// # let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+    /// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+    /// assert_eq!(evaluation.output(0).item()?, f64::from(2f32.sqrt()));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn output(&self, index: usize) -> Array {
         self.array(self.outputs[index])
     }
 
     /// Variable slots and the values that they take when the run ends as [`Outcome::Completed`].
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::reference::{Precision, evaluate};
+    /// # use carnyx_graph::{Array, Bindings, Graph, Tensor, Variable};
+    /// let count = Variable::from(Array::scalar(7i64));
+    /// let graph = Graph::capture(&[], &[(count.clone(), Tensor::read(&count) + 1i64)])?;
+    /// # let variables = &[count.clone()];
+    /// # let bindings = Bindings { inputs: &[], captured: &[], variables, seed: 0, step: 0 };
+    /// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+    /// assert_eq!(evaluation.updates(), [(0, Array::scalar(8i64))]);
+    /// assert_eq!(count.value()?.item()?, 7.0); // no variable is changed
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn updates(&self) -> Vec<(usize, Array)> {
         self.updates.iter().map(|(slot, id)| (*slot, self.array(*id))).collect()
     }
 
     /// How a run would end.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_cpu::reference::{Precision, evaluate};
+    /// # use carnyx_graph::{Bindings, Graph, Outcome, Tensor};
+    /// let graph = Graph::capture(&[Tensor::scalar(-1f32).sqrt()], &[])?.guarded_by(0);
+    /// # let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+    /// let evaluation = evaluate(&graph, &bindings, Precision::Stored)?;
+    /// assert_eq!(evaluation.outcome(), Outcome::Guarded);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn outcome(&self) -> Outcome {
         match self.guard {
             Some(id) if !self.values[id].is_finite() => Outcome::Guarded,
@@ -88,6 +170,16 @@ impl Evaluation {
 ///
 /// # Errors
 /// `input` or `variable`, if a binding is missing or has another shape or type than its slot.
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::reference::{Precision, evaluate};
+/// use carnyx_graph::{Bindings, Graph, Tensor};
+/// let graph = Graph::capture(&[Tensor::scalar(0f64).cos()], &[])?;
+/// let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+/// assert_eq!(evaluate(&graph, &bindings, Precision::Stored)?.output(0).item()?, 1.0);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub fn evaluate(graph: &Graph, bindings: &Bindings, precision: Precision) -> Result<Evaluation> {
     check_slots(graph, bindings)?;
     let mut values: Vec<Value> = Vec::new();
@@ -124,6 +216,16 @@ pub fn evaluate(graph: &Graph, bindings: &Bindings, precision: Precision) -> Res
 ///
 /// # Errors
 /// As for [`evaluate`].
+///
+/// # Example
+/// ```
+/// use carnyx_cpu::reference::first_non_finite;
+/// use carnyx_graph::{Bindings, Graph, Tensor};
+/// let graph = Graph::capture(&[Tensor::scalar(0f32).log() * 2.0], &[])?; // ln 0 is -∞
+/// let bindings = Bindings { inputs: &[], captured: &[], variables: &[], seed: 0, step: 0 };
+/// assert_eq!(first_non_finite(&graph, &bindings)?.map(|id| graph.instructions[id].operands.len()), Some(1));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 pub fn first_non_finite(graph: &Graph, bindings: &Bindings) -> Result<Option<usize>> {
     let evaluation = evaluate(graph, bindings, Precision::Stored)?;
     Ok(evaluation.values.iter().position(|value| !value.is_finite()))

@@ -78,11 +78,29 @@ impl Source {
     }
 
     /// Only `directory`.
+    ///
+    /// # Example
+    /// ```
+    /// # let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/bundled");
+    /// use carnyx_data::Source;
+    /// let housing = Source::at(bundled).california_housing()?;
+    /// assert_eq!(housing.train.x.row_len(), 8);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn at(directory: impl Into<PathBuf>) -> Source {
         Source { directories: vec![directory.into()], only_complete: false, download: Download::Never }
     }
 
     /// After the other directories, also `directory`.
+    ///
+    /// # Example
+    /// ```
+    /// # let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/bundled");
+    /// use carnyx_data::Source;
+    /// let housing = Source::at("no/such/directory").or_at(bundled).california_housing()?;
+    /// assert_eq!(housing.train.x.row_len(), 8);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[must_use]
     pub fn or_at(mut self, directory: impl Into<PathBuf>) -> Source {
         self.directories.push(directory.into());
@@ -121,16 +139,38 @@ impl Source {
     }
 
     /// Fashion-MNIST from these places; see [`fashion_mnist`](crate::fashion_mnist).
+    ///
+    /// # Example
+    /// ```
+    /// # let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/bundled");
+    /// let clothes = carnyx_data::Source::at(bundled).fashion_mnist()?;
+    /// assert_eq!(clothes.class_names.len(), 10);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn fashion_mnist(&self) -> Result<Dataset> {
         self.load(&FASHION_MNIST)
     }
 
     /// MNIST from these places; see [`mnist`](crate::mnist).
+    ///
+    /// # Example
+    /// ```
+    /// let error = carnyx_data::Source::at("no/such/directory").mnist().unwrap_err();
+    /// assert_eq!(error.code(), "file");
+    /// ```
     pub fn mnist(&self) -> Result<Dataset> {
         self.load(&MNIST)
     }
 
     /// California housing from these places; see [`california_housing`](crate::california_housing).
+    ///
+    /// # Example
+    /// ```
+    /// # let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/bundled");
+    /// let housing = carnyx_data::Source::at(bundled).california_housing()?;
+    /// assert_eq!(housing.train.y.shape(), [16_512]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn california_housing(&self) -> Result<Dataset> {
         self.load(&CALIFORNIA_HOUSING)
     }

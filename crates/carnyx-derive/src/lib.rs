@@ -22,13 +22,17 @@ pub fn derive_module(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 }
 
 fn module(item: &DeriveInput) -> Result<TokenStream> {
-    if let Some(attribute) = item.attrs.iter().find(|a| a.path().is_ident("module")) {
-        return Err(syn::Error::new(
-            attribute.span(),
-            "`module` is an attribute of fields: `#[module(skip)]`",
-        ));
-    }
+    let config = if is_saved(&item.attrs)? {
+        quote! {
+            fn config(&self) -> Option<::carnyx::Config> {
+                Some(self.saved())
+            }
+        }
+    } else {
+        TokenStream::new()
+    };
     let visited = visited_fields(item)?;
+    let fork = fork(&item.data)?;
     let body = match &item.data {
         Data::Struct(data) => {
             let (pattern, visits) = visits(&data.fields)?;
@@ -66,6 +70,13 @@ fn module(item: &DeriveInput) -> Result<TokenStream> {
             fn kind(&self) -> &'static str {
                 #kind
             }
+
+            #config
+
+            fn fork(&self, forks: &mut ::carnyx::Forks) -> Self {
+                let _ = &forks;
+                #fork
+            }
         }
     })
 }
@@ -84,6 +95,22 @@ fn visited_fields(item: &DeriveInput) -> Result<Vec<&Field>> {
         }
     }
     Ok(visited)
+}
+
+/// Whether a type is marked `#[module(saved)]`, which this library's own layers are: their method `saved` says what a
+/// file keeps of them.
+fn is_saved(attributes: &[Attribute]) -> Result<bool> {
+    let mut saved = false;
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("module")) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("saved") {
+                return Err(meta.error("`module` is an attribute of fields: `#[module(skip)]`"));
+            }
+            saved = true;
+            Ok(())
+        })?;
+    }
+    Ok(saved)
 }
 
 /// Whether a field is marked `#[module(skip)]`; any other word there is an error at its place.
@@ -129,6 +156,56 @@ fn visits(fields: &Fields) -> Result<(TokenStream, TokenStream)> {
         Fields::Unit => quote! {},
     };
     Ok((pattern, quote! { #(#visits)* }))
+}
+
+/// A copy with variables of its own.
+fn fork(data: &Data) -> Result<TokenStream> {
+    match data {
+        Data::Struct(data) => {
+            let (pattern, value) = forks(&data.fields)?;
+            Ok(quote! { let Self #pattern = self; Self #value })
+        }
+        Data::Enum(data) if data.variants.is_empty() => Ok(quote! { match *self {} }),
+        Data::Enum(data) => {
+            let arms = data.variants.iter().map(|variant| {
+                let (pattern, value) = forks(&variant.fields)?;
+                let name = &variant.ident;
+                Ok(quote! { Self::#name #pattern => { Self::#name #value } })
+            });
+            let arms = arms.collect::<Result<Vec<_>>>()?;
+            Ok(quote! { match self { #(#arms)* } })
+        }
+        Data::Union(_) => Ok(TokenStream::new()),
+    }
+}
+
+/// A pattern that binds all fields, and the copies of them; fields that are no modules are cloned.
+fn forks(fields: &Fields) -> Result<(TokenStream, TokenStream)> {
+    let (mut patterns, mut copies) = (Vec::new(), Vec::new());
+    for (i, field) in fields.iter().enumerate() {
+        let span = Span::call_site().located_at(field.ty.span());
+        let binding = format_ident!("field_{i}", span = span);
+        let copy = if is_skipped(&field.attrs)? {
+            quote_spanned! { span => ::std::clone::Clone::clone(#binding) }
+        } else {
+            quote_spanned! { span => ::carnyx::Module::fork(#binding, forks) }
+        };
+        match &field.ident {
+            Some(name) => {
+                patterns.push(quote! { #name: #binding });
+                copies.push(quote! { #name: #copy });
+            }
+            None => {
+                patterns.push(quote! { #binding });
+                copies.push(copy);
+            }
+        }
+    }
+    Ok(match fields {
+        Fields::Named(_) => (quote! { { #(#patterns),* } }, quote! { { #(#copies),* } }),
+        Fields::Unnamed(_) => (quote! { ( #(#patterns),* ) }, quote! { ( #(#copies),* ) }),
+        Fields::Unit => (quote! {}, quote! {}),
+    })
 }
 
 /// `r#type` is the field `type`.

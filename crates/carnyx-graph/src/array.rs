@@ -259,6 +259,7 @@ impl Array {
     /// let before = x.clone();
     /// x.as_mut_slice::<f32>()?[0] = 9.0;
     /// assert_eq!((x.element(0), before.element(0)), (9.0, 1.0));
+    /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
         let error = self.wrong_dtype(T::DTYPE);

@@ -103,6 +103,7 @@ pub trait Element:
     ///
     /// # Example
     /// ```
+    /// # use carnyx_graph::Element;
     /// assert_eq!((true.to_f64(), 3u8.to_f64()), (1.0, 3.0));
     /// ```
     fn to_f64(self) -> f64;
@@ -110,6 +111,7 @@ pub trait Element:
     ///
     /// # Example
     /// ```
+    /// # use carnyx_graph::Element;
     /// assert_eq!(u8::from_f64(2.9), 2);
     /// assert_eq!(u8::from_f64(300.0), 255);
     /// assert!(bool::from_f64(-0.5));

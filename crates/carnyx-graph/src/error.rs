@@ -15,7 +15,10 @@ use std::sync::Arc;
 /// ```
 /// use carnyx_graph::{Error, Result};
 /// fn check_share(share: f64) -> Result {
-///     if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(Error::new("data", format!("{share} is no share"))) }
+///     match (0.0..=1.0).contains(&share) {
+///         true => Ok(()),
+///         false => Err(Error::new("data", format!("{share} is no share"))),
+///     }
 /// }
 /// assert!(check_share(0.5).is_ok());
 /// assert_eq!(check_share(7.0).unwrap_err().title(), "7 is no share");
@@ -210,6 +213,7 @@ impl Error {
     ///
     /// # Example
     /// ```
+    /// # use carnyx_graph::Error;
     /// let cause = std::io::Error::other("the disk is full");
     /// let error = Error::new("file", "`weights.h5` cannot be written").because(cause);
     /// assert!(error.to_string().contains("cause: the disk is full"));

@@ -370,6 +370,44 @@ impl Op {
         matches!(self, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_))
     }
 
+    /// The number of operands; `None` for any number.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::op::Op;
+    /// assert_eq!((Op::Select.arity(), Op::Concat(0).arity()), (Some(3), None));
+    /// ```
+    pub fn arity(&self) -> Option<usize> {
+        match self {
+            Op::Input(_) | Op::Constant(_) | Op::Read(_) | Op::Iota(_) | Op::Random(..) => Some(0),
+            Op::Unary(_)
+            | Op::Cast(_)
+            | Op::Reshape(_)
+            | Op::Broadcast(_)
+            | Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::Pad(_)
+            | Op::Flip(_)
+            | Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::ArgSort(_)
+            | Op::CumulativeSum(_)
+            | Op::Softmax
+            | Op::LogSoftmax
+            | Op::InMode
+            | Op::StopGradient
+            | Op::Scope(_) => Some(1),
+            Op::Binary(_)
+            | Op::Gather(_)
+            | Op::ScatterAdd(..)
+            | Op::GatherAlong(_)
+            | Op::ScatterAlong(..)
+            | Op::Dot { .. } => Some(2),
+            Op::Select => Some(3),
+            Op::Concat(_) => None,
+        }
+    }
+
     /// Whether the result is the operand itself.
     ///
     /// # Example

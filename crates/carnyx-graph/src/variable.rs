@@ -32,7 +32,7 @@ pub trait Initializer: fmt::Debug + Send + Sync {
     ///
     /// # Example
     /// ```
-    /// # use carnyx_graph::{Address, Array};
+    /// # use carnyx_graph::{Address, Array, Initializer};
     /// let ones = Array::full([3], 1f32); // an array is an initializer, too
     /// assert_eq!(ones.initial(&[3], Address::of("scale")).shape().to_string(), "[3]");
     /// ```

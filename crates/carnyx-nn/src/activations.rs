@@ -4,7 +4,7 @@
 //! `.then(Relu)` say the same. Numbers in a variant are its parameters; the text form gives Keras's defaults.
 //! Invariant: values and gradients are finite wherever the function is, however large the input.
 
-use crate::{Layer, Module, Visitor};
+use crate::{Forks, Layer, Module, Visitor};
 use carnyx_graph::{Error, Tensor};
 use std::fmt;
 use std::str::FromStr;
@@ -230,10 +230,22 @@ impl fmt::Display for Activation {
 }
 
 impl Module for Activation {
+    fn fork(&self, _forks: &mut Forks) -> Activation {
+        *self
+    }
+
     fn visit(&self, _visitor: &mut Visitor) {}
 
     fn kind(&self) -> &'static str {
         "Activation"
+    }
+
+    fn detail(&self) -> Option<String> {
+        (*self != Activation::Linear).then(|| self.to_string())
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::saving::activation_config(*self))
     }
 }
 

@@ -4,8 +4,9 @@
 //! Invariants: no layer knows its name or its model; an error found inside `call` is an invalid tensor, never a
 //! panic.
 
-use crate::{Module, Named};
+use crate::{ForkPointer, Forks, Module, Named};
 use carnyx_graph::{Application, Mode, Origin, Site, Tensor};
+use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ use std::sync::Arc;
     label = "not a layer",
     note = "implement `Layer<{In}>` for it: `type Out` and `fn call(&self, x: &{In}) -> Self::Out`"
 )]
-pub trait Layer<In = Tensor>: Module + Send + Sync {
+pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
     /// What comes out: a tensor, a pair of tensors, a list, …
     type Out;
 
@@ -60,12 +61,48 @@ pub trait Layer<In = Tensor>: Module + Send + Sync {
     }
 }
 
+/// Copies of layers whose type is not known: every layer has it.
+pub trait ForkLayer<In> {
+    /// An `Arc<dyn Layer<In, Out = …>>` with variables of its own.
+    #[doc(hidden)]
+    fn fork_any_arc(&self, forks: &mut Forks) -> Box<dyn Any>;
+
+    /// The same in a `Box`.
+    #[doc(hidden)]
+    fn fork_any_box(&self, forks: &mut Forks) -> Box<dyn Any>;
+}
+
+impl<In: 'static, L: Layer<In> + 'static> ForkLayer<In> for L
+where
+    L::Out: 'static,
+{
+    fn fork_any_arc(&self, forks: &mut Forks) -> Box<dyn Any> {
+        let fork: Arc<dyn Layer<In, Out = L::Out>> = Arc::new(self.fork(forks));
+        Box::new(fork)
+    }
+
+    fn fork_any_box(&self, forks: &mut Forks) -> Box<dyn Any> {
+        let fork: Box<dyn Layer<In, Out = L::Out>> = Box::new(self.fork(forks));
+        Box::new(fork)
+    }
+}
+
+impl<In: 'static, Out: 'static> ForkPointer for dyn Layer<In, Out = Out> {
+    fn fork_arc(&self, forks: &mut Forks) -> Arc<Self> {
+        *self.fork_any_arc(forks).downcast().expect("a layer copies itself as what it is")
+    }
+
+    fn fork_box(&self, forks: &mut Forks) -> Box<Self> {
+        *self.fork_any_box(forks).downcast().expect("a layer copies itself as what it is")
+    }
+}
+
 /// Any layer from a tensor to a tensor.
 pub type LayerRef = Arc<dyn Layer<Tensor, Out = Tensor>>;
 
 macro_rules! transparent {
     ($(($($wrapper:tt)*))*) => { $(
-        impl<In, $($wrapper)* {
+        impl<In: 'static, $($wrapper)* {
             type Out = L::Out;
 
             fn call(&self, x: &In) -> L::Out {
@@ -84,9 +121,9 @@ macro_rules! transparent {
 }
 
 transparent! {
-    (L: Layer<In> + ?Sized> Layer<In> for Box<L>)
-    (L: Layer<In> + ?Sized> Layer<In> for Arc<L>)
-    (L: Layer<In>> Layer<In> for Named<L>)
+    (L: Layer<In> + ForkPointer + ?Sized + 'static> Layer<In> for Box<L> where L::Out: 'static)
+    (L: Layer<In> + ForkPointer + ?Sized + 'static> Layer<In> for Arc<L> where L::Out: 'static)
+    (L: Layer<In> + 'static> Layer<In> for Named<L> where L::Out: 'static)
 }
 
 /// Tensors in a structure of their own: one, a few, a list.
@@ -193,10 +230,30 @@ where
 
 impl<In: Tree, L: Layer<In> + Clone + 'static> Apply<In> for L where L::Out: Tree {}
 
+/// The name and the layer of a use of a layer in a drawing: see [`Tensor::origin`].
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Tensor;
+/// use carnyx_nn::{Apply, Dense, layer_of};
+/// let y = Dense::new(3).apply_named("scores", &Tensor::input("x", [4]));
+/// let origin = y.origin().expect("a layer gave it");
+/// let (name, layer) = layer_of(&origin.application).expect("it is a layer of this library");
+/// assert_eq!((name, layer.kind()), ("scores", "Dense"));
+/// ```
+pub fn layer_of(application: &Application) -> Option<(&str, &(dyn Module + Send + Sync))> {
+    application.layer.downcast_ref::<DrawnLayer>().map(|layer| (&*layer.name, &*layer.module))
+}
+
 /// The name that the user gave a layer, or its type's.
 pub(crate) fn own_name(layer: &(impl Module + ?Sized)) -> String {
     layer.name().map_or_else(|| snake_case(layer.kind()), str::to_owned)
 }
+
+/// What a layer gives under a name, for inputs.
+type Forward = dyn Fn(&Arc<str>, &[Tensor]) -> Vec<Tensor> + Send + Sync;
+/// A layer's copy under a name.
+type Copying = dyn Fn(&mut Forks, &Arc<str>) -> DrawnLayer + Send + Sync;
 
 /// A layer as a drawing remembers it: without its types.
 pub(crate) struct DrawnLayer {
@@ -204,7 +261,8 @@ pub(crate) struct DrawnLayer {
     pub(crate) name: Arc<str>,
     pub(crate) site: Site,
     pub(crate) module: Arc<dyn Module + Send + Sync>,
-    forward: Box<dyn Fn(&Arc<str>, &[Tensor]) -> Vec<Tensor> + Send + Sync>,
+    forward: Box<Forward>,
+    copy: Box<Copying>,
 }
 
 impl DrawnLayer {
@@ -213,14 +271,23 @@ impl DrawnLayer {
         L::Out: Tree,
     {
         let (again, at) = (layer.clone(), site.clone());
+        let (original, place) = (layer.clone(), site.clone());
         DrawnLayer {
             name: name.clone(),
             site,
             module: Arc::new(layer.clone()),
+            copy: Box::new(move |forks, name| {
+                DrawnLayer::new::<In, L>(&original.fork(forks), name, place.clone())
+            }),
             forward: Box::new(move |name, inputs| {
                 apply_at(&again, name, at.clone(), &In::rebuild(inputs)).tensors()
             }),
         }
+    }
+
+    /// A copy with variables of its own.
+    pub(crate) fn fork(&self, forks: &mut Forks, name: &Arc<str>) -> DrawnLayer {
+        (self.copy)(forks, name)
     }
 
     /// The layer's outputs for other inputs.

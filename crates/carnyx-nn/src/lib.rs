@@ -25,6 +25,7 @@ mod module;
 pub mod optimizers;
 mod perceptron;
 mod progress;
+mod saving;
 
 pub use activations::Activation::{self, *};
 pub use callbacks::{Callback, Run};
@@ -35,7 +36,7 @@ pub use engine::{Eval, Updates, initialize};
 pub use fit::Fit;
 pub use history::{History, Logs};
 pub use initializers::*;
-pub use layer::{Apply, Layer, LayerRef, Tree};
+pub use layer::{Apply, ForkLayer, Layer, LayerRef, Tree, layer_of};
 pub use layers::*;
 pub use losses::{
     BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError, Objective,
@@ -46,7 +47,10 @@ pub use metrics::{
     SparseTopKAccuracy, TopKAccuracy,
 };
 pub use models::{Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary};
-pub use module::{Found, Module, Named, Noise, Variables, Visitor};
+pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Visitor};
 pub use optimizers::{Adam, Optimizer, Rule, Sgd};
 pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
 pub use progress::Verbosity;
+#[doc(hidden)]
+pub use saving::Config;
+pub use saving::{SaveWeights, load, load_network};

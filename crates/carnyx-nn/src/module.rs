@@ -45,6 +45,23 @@ pub trait Module {
         None
     }
 
+    /// What a diagram says of this module beside its type: `relu`.
+    fn detail(&self) -> Option<String> {
+        None
+    }
+
+    /// A copy whose variables start from the same values and are its own from then on. `#[derive(Module)]` writes it;
+    /// one calls [`copied`](crate::Variables::copied), which begins a new set of copies.
+    fn fork(&self, forks: &mut Forks) -> Self
+    where
+        Self: Sized;
+
+    /// What a saved file says of this layer; `None` if no file can describe it.
+    #[doc(hidden)]
+    fn config(&self) -> Option<crate::Config> {
+        None
+    }
+
     /// The same layer with a name of its own, which `summary`, errors and saved files show. Say it last: the result
     /// is a [`Named`] layer.
     ///
@@ -59,6 +76,54 @@ pub trait Module {
         Self: Sized,
     {
         Named { name: name.into(), inner: self }
+    }
+}
+
+/// The copies made so far: what is shared in the original is shared in the copy.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Dense, Forks, Module, Variables};
+/// let dense = Dense::new(2);
+/// let mut forks = Forks::default();
+/// let (one, other) = (dense.fork(&mut forks), dense.fork(&mut forks));
+/// assert_eq!(one.variables()[0].id(), other.variables()[0].id());
+/// assert_ne!(one.variables()[0].id(), dense.variables()[0].id());
+/// ```
+#[derive(Debug, Default)]
+pub struct Forks(HashMap<u64, Variable>);
+
+impl Forks {
+    /// The copy of `variable`.
+    pub fn variable(&mut self, variable: &Variable) -> Variable {
+        self.0.entry(variable.id()).or_insert_with(|| variable.fork()).clone()
+    }
+
+    /// The copy of the variable with this id, if there is one.
+    pub(crate) fn copy_of(&self, id: u64) -> Option<&Variable> {
+        self.0.get(&id)
+    }
+}
+
+/// Copies of what lies behind a pointer, of known type or not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` behind a pointer cannot be copied with variables of its own"
+)]
+pub trait ForkPointer {
+    /// A copy in an `Arc`.
+    fn fork_arc(&self, forks: &mut Forks) -> Arc<Self>;
+
+    /// A copy in a `Box`.
+    fn fork_box(&self, forks: &mut Forks) -> Box<Self>;
+}
+
+impl<M: Module> ForkPointer for M {
+    fn fork_arc(&self, forks: &mut Forks) -> Arc<M> {
+        Arc::new(self.fork(forks))
+    }
+
+    fn fork_box(&self, forks: &mut Forks) -> Box<M> {
+        Box::new(self.fork(forks))
     }
 }
 
@@ -89,19 +154,43 @@ pub enum Found<'a> {
 /// ```
 pub struct Visitor<'a> {
     path: Vec<String>,
+    details: Vec<(String, String)>,
     tell: &'a mut dyn FnMut(&[String], Found),
 }
 
 impl<'a> Visitor<'a> {
     /// A walk that tells `tell` the path of each thing found.
     pub fn new(tell: &'a mut dyn FnMut(&[String], Found)) -> Visitor<'a> {
-        Visitor { path: Vec::new(), tell }
+        Visitor { path: Vec::new(), details: Vec::new(), tell }
+    }
+
+    /// What the first field of this path, of those visited so far, says of itself.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Dense, Module, Relu, Visitor};
+    /// let mut ignore = |_: &[String], _: carnyx_nn::Found| {};
+    /// let mut visitor = Visitor::new(&mut ignore);
+    /// Dense::new(3).activation(Relu).visit(&mut visitor);
+    /// assert_eq!(visitor.detail_of("activation"), Some("relu"));
+    /// ```
+    pub fn detail_of(&self, path: &str) -> Option<&str> {
+        self.details.iter().find(|(known, _)| known == path).map(|(_, detail)| detail.as_str())
+    }
+
+    /// Visits a variable at a path of several names: `encoder/kernel`.
+    pub(crate) fn at(&mut self, path: &str, variable: &Variable) {
+        let depth = self.path.len();
+        self.path.extend(path.split('/').map(str::to_owned));
+        variable.visit(self);
+        self.path.truncate(depth);
     }
 
     /// Visits a field. A name that the user gave it wins over `name`.
     pub fn field(&mut self, name: &str, module: &dyn Module) {
         self.path.push(module.name().unwrap_or(name).to_owned());
         let kind = module.kind();
+        self.details.extend(module.detail().map(|detail| (self.path.join("/"), detail)));
         if kind.is_empty() {
             module.visit(self);
         } else {
@@ -157,6 +246,25 @@ pub trait Variables: Module {
     /// Undoes [`freeze`](Variables::freeze).
     fn unfreeze(&self) {
         self.variables().iter().for_each(|variable| variable.set_trainable(true));
+    }
+
+    /// A copy with variables of its own, which start from the same values; `clone()` shares them.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::Tensor;
+    /// use carnyx_nn::{Apply, Dense, Variables};
+    /// let dense = Dense::new(10);
+    /// dense.apply(&Tensor::input("x", [4]));
+    /// let copy = dense.copied();
+    /// copy.freeze();
+    /// assert!(copy.trainable().is_empty() && dense.trainable().len() == 2);
+    /// ```
+    fn copied(&self) -> Self
+    where
+        Self: Sized,
+    {
+        self.fork(&mut Forks::default())
     }
 
     /// The number of numbers in all variables that have a shape.
@@ -219,6 +327,10 @@ impl<M> std::ops::Deref for Named<M> {
 }
 
 impl<M: Module> Module for Named<M> {
+    fn fork(&self, forks: &mut Forks) -> Named<M> {
+        Named { name: self.name.clone(), inner: self.inner.fork(forks) }
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         self.inner.visit(visitor);
     }
@@ -229,6 +341,14 @@ impl<M: Module> Module for Named<M> {
 
     fn name(&self) -> Option<&str> {
         Some(&self.name)
+    }
+
+    fn detail(&self) -> Option<String> {
+        self.inner.detail()
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        self.inner.config()
     }
 }
 
@@ -294,12 +414,20 @@ impl Initializer for Never {
 }
 
 impl Module for Noise {
+    fn fork(&self, forks: &mut Forks) -> Noise {
+        Noise { place: forks.variable(&self.place) }
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         (visitor.tell)(&visitor.path, Found::Noise(self));
     }
 }
 
 impl Module for Variable {
+    fn fork(&self, forks: &mut Forks) -> Variable {
+        forks.variable(self)
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         (visitor.tell)(&visitor.path, Found::Variable(self));
     }
@@ -309,6 +437,10 @@ macro_rules! without_variables {
     ($($type:ty),* $(,)?) => { $(
         impl Module for $type {
             fn visit(&self, _visitor: &mut Visitor) {}
+
+            fn fork(&self, _forks: &mut Forks) -> Self {
+                self.clone()
+            }
         }
     )* };
 }
@@ -337,6 +469,10 @@ without_variables!(
 );
 
 impl<M: Module> Module for Option<M> {
+    fn fork(&self, forks: &mut Forks) -> Option<M> {
+        self.as_ref().map(|module| module.fork(forks))
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         if let Some(module) = self {
             module.visit(visitor);
@@ -350,6 +486,14 @@ impl<M: Module> Module for Option<M> {
     fn name(&self) -> Option<&str> {
         self.as_ref().and_then(Module::name)
     }
+
+    fn detail(&self) -> Option<String> {
+        self.as_ref().and_then(Module::detail)
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        self.as_ref().and_then(Module::config)
+    }
 }
 
 fn visit_all<'m, M: Module + 'm>(modules: impl IntoIterator<Item = &'m M>, visitor: &mut Visitor) {
@@ -359,20 +503,32 @@ fn visit_all<'m, M: Module + 'm>(modules: impl IntoIterator<Item = &'m M>, visit
 }
 
 impl<M: Module> Module for Vec<M> {
+    fn fork(&self, forks: &mut Forks) -> Vec<M> {
+        self.iter().map(|module| module.fork(forks)).collect()
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         visit_all(self, visitor);
     }
 }
 
 impl<M: Module, const N: usize> Module for [M; N] {
+    fn fork(&self, forks: &mut Forks) -> [M; N] {
+        std::array::from_fn(|i| self[i].fork(forks))
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         visit_all(self, visitor);
     }
 }
 
 macro_rules! pointers {
-    ($($pointer:ident),*) => { $(
-        impl<M: Module + ?Sized> Module for $pointer<M> {
+    ($($pointer:ident $fork:ident),*) => { $(
+        impl<M: Module + ForkPointer + ?Sized> Module for $pointer<M> {
+            fn fork(&self, forks: &mut Forks) -> $pointer<M> {
+                (**self).$fork(forks)
+            }
+
             fn visit(&self, visitor: &mut Visitor) {
                 (**self).visit(visitor);
             }
@@ -384,15 +540,27 @@ macro_rules! pointers {
             fn name(&self) -> Option<&str> {
                 (**self).name()
             }
+
+            fn detail(&self) -> Option<String> {
+                (**self).detail()
+            }
+
+            fn config(&self) -> Option<crate::Config> {
+                (**self).config()
+            }
         }
     )* };
 }
 
-pointers!(Box, Arc);
+pointers!(Box fork_box, Arc fork_arc);
 
 macro_rules! tuples {
     ($(($($module:ident $index:tt),*))*) => { $(
         impl<$($module: Module),*> Module for ($($module,)*) {
+            fn fork(&self, forks: &mut Forks) -> Self {
+                ($(self.$index.fork(forks),)*)
+            }
+
             fn visit(&self, visitor: &mut Visitor) {
                 $(visitor.field(stringify!($index), &self.$index);)*
             }

@@ -43,6 +43,13 @@ pub(crate) struct Series {
 
 impl LineChart {
     /// A chart without series; an empty title takes no room.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let empty = LineChart::new("learning curves");
+    /// assert_eq!(empty.to_svg().unwrap_err().code(), "data"); // there is nothing to show yet
+    /// ```
     pub fn new(title: impl Into<String>) -> LineChart {
         LineChart {
             title: title.into(),
@@ -57,23 +64,58 @@ impl LineChart {
     }
 
     /// What the x axis shows.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("").x_label("epoch").series("loss", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// assert!(chart.to_svg()?.contains("epoch"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn x_label(mut self, label: impl Into<String>) -> LineChart {
         self.x_label = label.into();
         self
     }
 
     /// What the y axis shows.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("").y_label("accuracy").series("train", &[(1.0, 0.6), (2.0, 0.8)]);
+    /// assert!(chart.to_svg()?.contains("accuracy"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn y_label(mut self, label: impl Into<String>) -> LineChart {
         self.y_label = label.into();
         self
     }
 
     /// Adds a line through `points`, each `(x, y)`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let parabola: Vec<(f64, f64)> = (-10..=10).map(|x| (f64::from(x), f64::from(x * x))).collect();
+    /// let chart = LineChart::new("").series("x²", &parabola);
+    /// assert!(chart.to_svg()?.contains("x²"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn series(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
         self.add(Series { name: name.into(), points: points.to_vec(), is_dashed: false })
     }
 
     /// Adds a dashed line, as is usual for the validation data.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("")
+    ///     .series("loss", &[(1.0, 0.9), (2.0, 0.5)])
+    ///     .dashed("val_loss", &[(1.0, 1.0), (2.0, 0.7)]);
+    /// assert!(chart.to_svg()?.contains("val_loss"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn dashed(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
         self.add(Series { name: name.into(), points: points.to_vec(), is_dashed: true })
     }
@@ -98,12 +140,26 @@ impl LineChart {
     }
 
     /// Makes the x axis logarithmic.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("").series("loss", &[(1e-4, 2.3), (1e-1, 0.7)]).log_x();
+    /// assert!(chart.to_svg().is_ok());
+    /// ```
     pub fn log_x(mut self) -> LineChart {
         self.x_scale = Scale::Log;
         self
     }
 
     /// Makes the y axis logarithmic.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("").series("loss", &[(1.0, 0.0), (2.0, -1.0)]).log_y();
+    /// assert!(chart.to_svg().is_err()); // no point is positive
+    /// ```
     pub fn log_y(mut self) -> LineChart {
         self.y_scale = Scale::Log;
         self
@@ -126,6 +182,14 @@ impl LineChart {
     ///
     /// # Errors
     /// `data`, if there is no series, or one has no point that can be shown.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let svg = LineChart::new("loss").series("train", &[(1.0, 0.9), (2.0, 0.5)]).to_svg()?;
+    /// assert!(svg.starts_with("<svg "));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn to_svg(&self) -> Result<String> {
         Figure::new().panel(self.clone()).to_svg()
     }

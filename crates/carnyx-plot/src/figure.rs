@@ -2,10 +2,9 @@
 
 use crate::LineChart;
 use crate::draw::{FINE, draw};
+use crate::file;
 use carnyx_graph::{Error, Result};
 use plotters::prelude::*;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
 /// Charts in one picture, two beside each other unless `columns` says otherwise.
@@ -31,17 +30,41 @@ const HEIGHT: u32 = 380;
 
 impl Figure {
     /// A figure without panels.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::Figure;
+    /// assert_eq!(Figure::new().to_svg().unwrap_err().title(), "the figure has no panels");
+    /// ```
     pub fn new() -> Figure {
         Figure { panels: Vec::new(), columns: 2 }
     }
 
     /// Adds a chart: on the right of the last one, or at the start of the next row.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// let panel = |title| LineChart::new(title).series("train", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// let svg = Figure::new().panel(panel("loss")).panel(panel("accuracy")).to_svg()?;
+    /// assert!(svg.contains("loss") && svg.contains("accuracy"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn panel(mut self, chart: LineChart) -> Figure {
         self.panels.push(chart);
         self
     }
 
     /// How many charts stand beside each other; 1 puts them one below the other.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// let chart = LineChart::new("loss").series("train", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// let figure = Figure::new().panel(chart.clone()).panel(chart);
+    /// assert_ne!(figure.clone().columns(1).to_svg()?, figure.to_svg()?); // taller, not wider
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn columns(mut self, columns: usize) -> Figure {
         self.columns = columns.max(1);
         self
@@ -51,6 +74,14 @@ impl Figure {
     ///
     /// # Errors
     /// `data`, if there is no panel, a panel has no series, or a series has no point that can be shown.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// let chart = LineChart::new("loss").series("train", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// assert!(Figure::new().panel(chart).to_svg()?.starts_with("<svg "));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn to_svg(&self) -> Result<String> {
         if self.panels.is_empty() {
             return Err(Error::new("data", "the figure has no panels").help("add one with `.panel(chart)`"));
@@ -89,18 +120,7 @@ impl Figure {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result {
-        let path = path.as_ref();
-        let svg = self.to_svg()?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let written = File::create(&beside)
-            .and_then(|mut file| file.write_all(svg.as_bytes()).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&beside, path));
-        written.map_err(|e| {
-            // A failure to clean up must not hide the first error.
-            let _ = fs::remove_file(&beside);
-            Error::new("file", format!("cannot write `{}`", path.display())).because(e)
-        })
+        file::write(path.as_ref(), &self.to_svg()?)
     }
 }
 
@@ -113,6 +133,7 @@ impl Default for Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn learning_curves() -> Figure {
         let curve = |rate: f64| -> Vec<(f64, f64)> {

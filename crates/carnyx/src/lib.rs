@@ -32,11 +32,13 @@
 //! | [`Sequential`], [`Dense`], [`Flatten`], [`Dropout`], [`Normalization`], … | layers; [`Relu`], [`Softmax`], … are [`Activation`]s and layers |
 //! | [`Compile`], [`Model`], [`Fit`], [`History`] | models and the training loop |
 //! | [`losses`], [`metrics`], [`optimizers`], [`callbacks`] | what a model is compiled with, and what happens while it trains |
+//! | [`Model::save`], [`load`], [`load_network`], [`SaveWeights`] | models as files, of Keras too; weights alone |
 //! | [`Perceptron`] | the linear classifier that learns from its mistakes, without gradients |
 //! | [`Diversity`] | how different the units of a layer are |
 //! | [`Layer`], [`Apply`], [`Module`], [`Variables`] | layers of your own |
 //! | [`Array`], [`Tensor`], [`Variable`], [`Eval`] | values, described values, and the way from one to the other |
 //! | [`datasets`], [`plots`] | data to begin with, and charts |
+//! | [`Draw`] | models as diagrams |
 //! | [`prelude`] | the words that most programs need |
 //!
 //! # Three things to know
@@ -56,6 +58,7 @@
 pub mod prelude;
 
 mod curves;
+mod diagram;
 
 pub use carnyx_cpu::Cpu;
 #[doc(inline)]
@@ -66,6 +69,7 @@ pub use carnyx_graph::{
 #[doc(inline)]
 pub use carnyx_nn::*;
 pub use curves::PlotHistory;
+pub use diagram::Draw;
 
 /// Data sets, and readers for files of one's own.
 pub mod datasets {

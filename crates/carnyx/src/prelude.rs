@@ -32,6 +32,6 @@ pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
 
 // Models and their training.
 #[doc(no_inline)]
-pub use crate::{Callback, Compile, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
+pub use crate::{Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
 #[doc(no_inline)]
-pub use crate::{Diversity, Perceptron};
+pub use crate::{Diversity, Perceptron, SaveWeights};

@@ -9,7 +9,7 @@ use carnyx_nn::metrics::{Accuracy, RootMeanSquaredError};
 use carnyx_nn::optimizers::{Adam, Optimizer, Sgd};
 use carnyx_nn::{
     Activation, Apply, Compile, Dense, Fit, Layer, MeanAbsoluteError, Model, Module, Sequential, Variables,
-    Verbosity, Visitor,
+    Verbosity,
 };
 
 /// Carnyx has no regularizers, and its `fit` takes no weights of classes and samples.
@@ -169,6 +169,7 @@ fn with_metric<L>(model: Model<L>, name: &str) -> Model<L> {
 }
 
 /// The network of the cases `e_…`: inputs `wide` and `deep`, outputs `main` and `aux`.
+#[derive(Module, Clone)]
 struct WideAndDeep {
     hidden1: Dense,
     hidden2: Dense,
@@ -180,15 +181,6 @@ impl WideAndDeep {
     fn new() -> WideAndDeep {
         let hidden = || Dense::new(30).activation(Activation::Relu);
         WideAndDeep { hidden1: hidden(), hidden2: hidden(), main: Dense::new(1), aux: Dense::new(1) }
-    }
-}
-
-impl Module for WideAndDeep {
-    fn visit(&self, visitor: &mut Visitor) {
-        visitor.field("hidden1", &self.hidden1);
-        visitor.field("hidden2", &self.hidden2);
-        visitor.field("main", &self.main);
-        visitor.field("aux", &self.aux);
     }
 }
 

@@ -8,9 +8,9 @@
 use super::{Effect, Tensor};
 use crate::infer::Facts;
 use crate::op::Op;
-use crate::{Dim, Error, Result, Shape};
+use crate::{Dim, Error, Result, Shape, Variable};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ impl fmt::Debug for Application {
         f.debug_struct("Application").field("inputs", &self.inputs).finish_non_exhaustive()
     }
 }
+
+/// Gives the outputs of a layer on new inputs.
+type Apply<'a> = dyn FnMut(&Arc<Application>, &[Tensor]) -> Vec<Tensor> + 'a;
 
 /// Where a tensor of a drawing comes from.
 ///
@@ -125,12 +128,32 @@ pub fn in_order(outputs: &[Tensor]) -> Vec<Tensor> {
 /// assert_eq!(drawn[0].shape().to_string(), "[3]");
 /// # Ok::<(), carnyx_graph::Error>(())
 /// ```
-pub fn redraw(
+pub fn redraw(outputs: &[Tensor], replaced: &[(Tensor, Tensor)], apply: &mut Apply) -> Result<Vec<Tensor>> {
+    redraw_with(outputs, replaced, &BTreeMap::new(), apply)
+}
+
+/// [`redraw`] with other variables in the places of some, by their ids.
+///
+/// # Errors
+/// As for [`redraw`].
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Tensor, Variable, redraw_with};
+/// let (one, other) = (Variable::from(Array::scalar(1f32)), Variable::from(Array::scalar(2f32)));
+/// let y = Tensor::read(&one) + 1.0;
+/// let variables = [(one.id(), other.clone())].into();
+/// let drawn = redraw_with(&[y], &[], &variables, &mut |_, _| Vec::new())?;
+/// assert!(drawn[0].square().sum().gradients(&[other.clone()]).reaches(&other));
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+pub fn redraw_with(
     outputs: &[Tensor],
     replaced: &[(Tensor, Tensor)],
-    apply: &mut dyn FnMut(&Arc<Application>, &[Tensor]) -> Vec<Tensor>,
+    variables: &BTreeMap<u64, Variable>,
+    apply: &mut Apply,
 ) -> Result<Vec<Tensor>> {
-    let mut redrawing = Redrawing::default();
+    let mut redrawing = Redrawing { variables: variables.clone(), ..Redrawing::default() };
     for (old, new) in replaced {
         redrawing.remember(old, new.clone());
     }
@@ -167,6 +190,8 @@ struct Redrawing {
     new: HashMap<usize, Tensor>,
     /// What each use of a layer gave.
     applied: HashMap<*const Application, Vec<Tensor>>,
+    /// New variables by the ids of the old ones.
+    variables: BTreeMap<u64, Variable>,
     /// The sizes that the drawing did not know.
     sizes: HashMap<&'static str, Dim>,
 }
@@ -185,11 +210,7 @@ impl Redrawing {
         self.new.insert(old.address(), new);
     }
 
-    fn describe(
-        &mut self,
-        old: &Tensor,
-        apply: &mut dyn FnMut(&Arc<Application>, &[Tensor]) -> Vec<Tensor>,
-    ) -> Result<Tensor> {
+    fn describe(&mut self, old: &Tensor, apply: &mut Apply) -> Result<Tensor> {
         if let Some(Origin { application, output }) = old.origin() {
             let key = Arc::as_ptr(application);
             if !self.applied.contains_key(&key) {
@@ -203,7 +224,10 @@ impl Redrawing {
         }
         let sources: Vec<Tensor> = old.sources().iter().map(|source| self.new_of(source)).collect();
         let op = match old.op() {
-            Op::Constant(_) | Op::Read(_) => return Ok(old.clone()),
+            Op::Constant(_) => return Ok(old.clone()),
+            Op::Read(variable) => {
+                return Ok(self.variables.get(&variable.id()).map_or_else(|| old.clone(), Tensor::read));
+            }
             Op::Input(name) => {
                 return Err(Error::new("model", format!("the input `{name}` is missing")).at(old.site()));
             }
@@ -229,7 +253,10 @@ impl Redrawing {
                 let follows = old.sources().first().is_some_and(|source| source.mode() == old.mode());
                 let mode = if follows { sources[0].mode() } else { old.mode() };
                 let effects = old.effects().iter().map(|effect| match effect {
-                    Effect::Update(variable, value) => Effect::Update(variable.clone(), self.new_of(value)),
+                    Effect::Update(variable, value) => {
+                        let variable = self.variables.get(&variable.id()).unwrap_or(variable);
+                        Effect::Update(variable.clone(), self.new_of(value))
+                    }
                     Effect::Loss(value) => Effect::Loss(self.new_of(value)),
                 });
                 return Ok(sources[0].identity(Op::InMode, mode, effects.collect()));
@@ -261,5 +288,35 @@ impl Redrawing {
         let known: usize = shape.iter().filter_map(|dim| dim.fixed()).product();
         let rest = Dim::Fixed(elements / known.max(1));
         Ok(Shape::new(shape.iter().map(|dim| if unknown(dim) { rest } else { *dim }).collect::<Vec<_>>()))
+    }
+}
+
+/// One operation on tensors, whatever it is: for readers of stored expressions. `facts` are those of a source of
+/// numbers ([`Op::Iota`], [`Op::Random`]), which no operand tells. An operation that cannot be makes an invalid
+/// tensor.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::op::{Binary, Op};
+/// use carnyx_graph::{Tensor, described};
+/// let x = Tensor::input("x", [4]);
+/// assert_eq!(described(Op::Binary(Binary::Add), vec![x.clone(), x.clone()], None).shape(), x.shape());
+/// assert_eq!(described(Op::Binary(Binary::Add), vec![x], None).check().unwrap_err().code(), "graph");
+/// ```
+#[track_caller]
+pub fn described(op: Op, sources: Vec<Tensor>, facts: Option<Facts>) -> Tensor {
+    let wrong = |title: String| Tensor::invalid(Error::new("graph", title));
+    if op.arity().is_some_and(|arity| arity != sources.len()) {
+        return wrong(format!("`{}` of {} operands", op.name(), sources.len()));
+    }
+    match (&op, facts) {
+        (Op::Iota(axis), Some(facts)) if *axis < facts.shape.len() => {
+            Tensor::leaf(op, facts, super::Mode::Constant)
+        }
+        (Op::Random(..), Some(facts)) if facts.dtype.is_float() => {
+            Tensor::leaf(op, facts, super::Mode::Constant)
+        }
+        (Op::Input(_) | Op::Iota(_) | Op::Random(..), _) => wrong(format!("`{}` without a shape", op.name())),
+        (_, _) => Tensor::node(op, sources),
     }
 }

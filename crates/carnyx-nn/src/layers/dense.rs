@@ -1,6 +1,7 @@
 //! The fully connected layer.
 
-use crate::{Activation, Diversity, GlorotUniform, Layer, LayerRef, Module, Zeros};
+use crate::saving::activation_field;
+use crate::{Activation, Config, Diversity, GlorotUniform, Layer, LayerRef, Module, Zeros};
 use carnyx_graph::{Error, Initializer, Result, Tensor, Variable};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 /// assert_eq!(hidden.kernel().shape(), Some(vec![784, 300]));
 /// ```
 #[derive(Module, Clone)]
+#[module(saved)]
 pub struct Dense {
     units: usize,
     kernel: Variable,
@@ -97,6 +99,22 @@ impl Dense {
     #[track_caller]
     pub fn diversity(&self) -> Result<Diversity> {
         Diversity::of(&self.kernel.value()?)
+    }
+
+    fn saved(&self) -> Config {
+        let activation = match activation_field(&self.activation) {
+            Ok(activation) => activation,
+            Err(error) => return Config::refused(error),
+        };
+        let config = Config::new("Dense")
+            .field("units", self.units)
+            .field("activation", activation)
+            .field("use_bias", self.bias.is_some());
+        let config = config.initializer("kernel_initializer", &self.kernel).variable("kernel", &self.kernel);
+        match &self.bias {
+            Some(bias) => config.initializer("bias_initializer", bias).variable("bias", bias),
+            None => config,
+        }
     }
 
     /// Why this layer cannot work on `x`.

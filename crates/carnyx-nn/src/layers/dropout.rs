@@ -1,6 +1,7 @@
 //! Units that are absent at random while training.
 
-use crate::{Layer, Module, Noise};
+use crate::saving::decimal;
+use crate::{Config, Layer, Module, Noise};
 use carnyx_graph::{Error, Mode, Tensor};
 
 /// In training, sets a share `rate` of the elements to zero, others each time, and multiplies the rest by
@@ -24,6 +25,7 @@ use carnyx_graph::{Error, Mode, Tensor};
 /// assert_eq!(dropout.apply(&x).shape(), x.shape());
 /// ```
 #[derive(Module, Clone, Debug)]
+#[module(saved)]
 pub struct Dropout {
     rate: f32,
     shared: Vec<isize>,
@@ -53,6 +55,16 @@ impl Dropout {
     /// The share of elements that is dropped.
     pub fn rate(&self) -> f32 {
         self.rate
+    }
+
+    fn saved(&self) -> Config {
+        let rate = decimal(self.rate);
+        if self.shared.is_empty() {
+            return Config::new("Dropout").field("rate", rate);
+        }
+        // Keras names the sizes of all axes instead, of which this layer does not know the number.
+        let shared: Vec<i64> = self.shared.iter().map(|&axis| axis as i64).collect();
+        Config::new("Carnyx>Dropout").field("rate", rate).field("shared", shared)
     }
 
     fn objection(&self, x: &Tensor) -> Option<Error> {

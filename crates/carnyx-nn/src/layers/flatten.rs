@@ -1,6 +1,6 @@
 //! All axes but the batch as one.
 
-use crate::{Layer, Module};
+use crate::{Config, Layer, Module};
 use carnyx_graph::Tensor;
 
 /// All axes but the batch become one, in row-major order.
@@ -16,7 +16,15 @@ use carnyx_graph::Tensor;
 /// assert_eq!(Flatten.apply(&images).shape().to_string(), "[batch, 784]");
 /// ```
 #[derive(Module, Clone, Copy, Debug, Default)]
+#[module(saved)]
 pub struct Flatten;
+
+impl Flatten {
+    #[expect(clippy::unused_self, reason = "all layers are asked like this")]
+    fn saved(self) -> Config {
+        Config::new("Flatten")
+    }
+}
 
 impl Layer for Flatten {
     type Out = Tensor;

@@ -21,6 +21,7 @@ use carnyx_graph::{DType, Dim, Error, Facts, Mode, Shape, Tensor};
 /// assert_eq!(wrong.title(), "the samples have shape [32, 32], `Input` states [28, 28]");
 /// ```
 #[derive(Module, Clone, Debug)]
+#[module(saved)]
 pub struct Input {
     shape: Vec<usize>,
     dtype: Option<DType>,

@@ -8,6 +8,7 @@ mod lambda;
 mod normalization;
 mod rescaling;
 mod sequential;
+mod traced;
 
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -17,3 +18,5 @@ pub use lambda::Lambda;
 pub use normalization::Normalization;
 pub use rescaling::Rescaling;
 pub use sequential::Sequential;
+pub(crate) use traced::Expression;
+pub use traced::Traced;

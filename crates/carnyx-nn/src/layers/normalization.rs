@@ -1,6 +1,6 @@
 //! Features brought to mean 0 and variance 1, by statistics of the data.
 
-use crate::{Layer, Module, Zeros};
+use crate::{Config, Layer, Module, Zeros};
 use carnyx_graph::{Array, DType, Dim, Element, Error, Result, Tensor, Variable, with_storage};
 
 /// `(x - mean) / √variance` for each feature, with a mean and a variance that [`adapt`](Normalization::adapt)
@@ -26,10 +26,13 @@ use carnyx_graph::{Array, DType, Dim, Element, Error, Result, Tensor, Variable, 
 /// # Ok::<(), carnyx_graph::Error>(())
 /// ```
 #[derive(Module, Clone, Debug)]
+#[module(saved)]
 pub struct Normalization {
     axes: Vec<isize>,
     #[module(skip)]
     direction: Direction,
+    /// Whether the statistics come from a file once the layer is in its model.
+    is_stored: bool,
     mean: Variable,
     variance: Variable,
     count: Variable,
@@ -50,6 +53,7 @@ impl Normalization {
         Normalization {
             axes: vec![-1],
             direction: Direction::Forward,
+            is_stored: false,
             mean: Variable::new(Zeros).untrained(),
             variance: Variable::new(Zeros).untrained(),
             count: Variable::with_dtype(Zeros, DType::I64).untrained(),
@@ -75,6 +79,21 @@ impl Normalization {
             count: Variable::from(Array::scalar(0i64)).untrained(),
             ..Normalization::new()
         }
+    }
+
+    /// A layer whose statistics are in a file; it takes its shape from the first tensor that it is applied to.
+    pub(crate) fn stored(axes: Vec<isize>) -> Normalization {
+        Normalization { axes, is_stored: true, ..Normalization::new() }
+    }
+
+    fn saved(&self) -> Config {
+        let axes: Vec<i64> = self.axes.iter().map(|&axis| axis as i64).collect();
+        Config::new("Normalization")
+            .field("axis", axes)
+            .field("invert", matches!(self.direction, Direction::Inverse))
+            .variable("mean", &self.mean)
+            .variable("variance", &self.variance)
+            .variable("count", &self.count)
     }
 
     /// The axes whose places have statistics of their own: `[-1]` at first, `[1, 2]` for each pixel of
@@ -172,8 +191,14 @@ impl Normalization {
     fn broadcast_shape(&self, x: &Tensor) -> Result<Vec<usize>> {
         let shape = &x.facts()?.shape;
         let axes = self.features(shape.len()).ok_or_else(|| self.wrong_axes(&shape.to_string()))?;
-        let (true, Some(known)) = (self.mean.has_value() && self.variance.has_value(), self.mean.shape())
-        else {
+        if self.is_stored && self.mean.shape().is_none() {
+            let sizes: Vec<usize> = axes.iter().map(|&axis| x.dim(axis as isize)).collect();
+            self.mean.shaped(sizes.clone()).check()?;
+            self.variance.shaped(sizes).check()?;
+            self.count.shaped([]).check()?;
+        }
+        let has_values = self.is_stored || self.mean.has_value() && self.variance.has_value();
+        let (true, Some(known)) = (has_values, self.mean.shape()) else {
             return Err(Error::new(
                 "adapt",
                 "a `Normalization` layer does not know the mean of the data yet",

@@ -1,6 +1,7 @@
 //! Numbers in another range.
 
-use crate::{Layer, Module};
+use crate::saving::numbers;
+use crate::{Config, Layer, Module};
 use carnyx_graph::{Array, DType, Tensor};
 
 /// `x · scale + offset`: brings pixels of 0 to 255 into 0 to 1, say. Takes integers too, which become `f32`.
@@ -17,6 +18,7 @@ use carnyx_graph::{Array, DType, Tensor};
 /// assert_eq!(to_minus_one_to_one.apply(&pixels).dtype(), DType::F32);
 /// ```
 #[derive(Module, Clone, Debug)]
+#[module(saved)]
 pub struct Rescaling {
     scale: Array,
     offset: Option<Array>,
@@ -32,6 +34,11 @@ impl Rescaling {
     pub fn offset(mut self, offset: impl Into<Array>) -> Rescaling {
         self.offset = Some(offset.into());
         self
+    }
+
+    fn saved(&self) -> Config {
+        let offset = self.offset.as_ref().map_or(0.0.into(), numbers);
+        Config::new("Rescaling").field("scale", numbers(&self.scale)).field("offset", offset)
     }
 }
 

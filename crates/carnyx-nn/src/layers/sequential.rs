@@ -1,7 +1,7 @@
 //! Layers in a row.
 
 use crate::layer::{apply_at, snake_case};
-use crate::{Layer, LayerRef, Module, Visitor};
+use crate::{Forks, Layer, LayerRef, Module, Visitor};
 use carnyx_graph::{Error, Site, Tensor};
 use std::panic::Location;
 use std::sync::Arc;
@@ -123,6 +123,11 @@ impl Sequential {
 }
 
 impl Module for Sequential {
+    fn fork(&self, forks: &mut Forks) -> Sequential {
+        let fork = |entry: &Entry| Entry { layer: entry.layer.fork(forks), ..entry.clone() };
+        Sequential { entries: self.entries.iter().map(fork).collect(), mistake: self.mistake.clone() }
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         for entry in &self.entries {
             visitor.field(&entry.name, &entry.layer);
@@ -131,6 +136,10 @@ impl Module for Sequential {
 
     fn kind(&self) -> &'static str {
         "Sequential"
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::saving::row_config(self.iter()))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::regression::mean_of_units;
 use super::{Loss, fit_to, is_column_of, mismatch, operand_behind};
+use crate::Config;
 use carnyx_graph::op::{Op, Unary};
 use carnyx_graph::{Array, DType, Element, Error, Result, Shape, Tensor, with_storage};
 
@@ -61,6 +62,10 @@ impl BinaryCrossentropy {
 }
 
 impl Loss for BinaryCrossentropy {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("BinaryCrossentropy", false))
+    }
+
     fn name(&self) -> String {
         "binary_crossentropy".into()
     }
@@ -81,6 +86,10 @@ impl Loss for BinaryCrossentropy {
 }
 
 impl Loss for FromLogits<BinaryCrossentropy> {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("BinaryCrossentropy", true))
+    }
+
     fn name(&self) -> String {
         self.0.name()
     }
@@ -133,6 +142,10 @@ impl CategoricalCrossentropy {
 }
 
 impl Loss for CategoricalCrossentropy {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("CategoricalCrossentropy", false))
+    }
+
     fn name(&self) -> String {
         "categorical_crossentropy".into()
     }
@@ -147,6 +160,10 @@ impl Loss for CategoricalCrossentropy {
 }
 
 impl Loss for FromLogits<CategoricalCrossentropy> {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("CategoricalCrossentropy", true))
+    }
+
     fn name(&self) -> String {
         self.0.name()
     }
@@ -225,6 +242,10 @@ impl SparseCategoricalCrossentropy {
 }
 
 impl Loss for SparseCategoricalCrossentropy {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("SparseCategoricalCrossentropy", false))
+    }
+
     fn name(&self) -> String {
         "sparse_categorical_crossentropy".into()
     }
@@ -240,6 +261,10 @@ impl Loss for SparseCategoricalCrossentropy {
 }
 
 impl Loss for FromLogits<SparseCategoricalCrossentropy> {
+    fn config(&self) -> Option<Config> {
+        Some(Config::loss("SparseCategoricalCrossentropy", true))
+    }
+
     fn name(&self) -> String {
         self.0.name()
     }

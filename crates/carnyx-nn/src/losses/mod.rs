@@ -65,6 +65,12 @@ pub trait Loss: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What a saved file says of this loss; `None` if no file can describe it.
+    #[doc(hidden)]
+    fn config(&self) -> Option<crate::Config> {
+        None
+    }
+
     /// This loss, on the output of that name.
     ///
     /// # Example
@@ -129,6 +135,10 @@ pub struct Term {
 }
 
 impl Term {
+    pub(crate) fn new(loss: Arc<dyn Loss>, output: Option<Arc<str>>, weight: f64) -> Term {
+        Term { output, loss, weight }
+    }
+
     /// The output that it is for; `None` where it was not named.
     pub fn output(&self) -> Option<&str> {
         self.output.as_deref()
@@ -167,6 +177,10 @@ impl fmt::Debug for Term {
 pub struct Objective(Vec<Term>);
 
 impl Objective {
+    pub(crate) fn of(terms: Vec<Term>) -> Objective {
+        Objective(terms)
+    }
+
     /// The losses, in the order they were given.
     pub fn terms(&self) -> &[Term] {
         &self.0

@@ -27,6 +27,10 @@ use carnyx_graph::Tensor;
 pub struct MeanSquaredError;
 
 impl Loss for MeanSquaredError {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::loss("MeanSquaredError", false))
+    }
+
     fn name(&self) -> String {
         "mean_squared_error".into()
     }
@@ -65,6 +69,10 @@ impl Loss for MeanSquaredError {
 pub struct MeanAbsoluteError;
 
 impl Loss for MeanAbsoluteError {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::loss("MeanAbsoluteError", false))
+    }
+
     fn name(&self) -> String {
         "mean_absolute_error".into()
     }

@@ -22,6 +22,10 @@ use carnyx_graph::{DType, Dim, Tensor};
 pub struct Accuracy;
 
 impl Metric for Accuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("Accuracy"))
+    }
+
     fn name(&self) -> String {
         "accuracy".into()
     }
@@ -71,6 +75,10 @@ impl Default for BinaryAccuracy {
 }
 
 impl Metric for BinaryAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("BinaryAccuracy").field("threshold", self.threshold))
+    }
+
     fn name(&self) -> String {
         "binary_accuracy".into()
     }
@@ -97,6 +105,10 @@ impl Metric for BinaryAccuracy {
 pub struct CategoricalAccuracy;
 
 impl Metric for CategoricalAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("CategoricalAccuracy"))
+    }
+
     fn name(&self) -> String {
         "categorical_accuracy".into()
     }
@@ -123,6 +135,10 @@ impl Metric for CategoricalAccuracy {
 pub struct SparseCategoricalAccuracy;
 
 impl Metric for SparseCategoricalAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("SparseCategoricalAccuracy"))
+    }
+
     fn name(&self) -> String {
         "sparse_categorical_accuracy".into()
     }
@@ -158,6 +174,10 @@ impl TopKAccuracy {
 }
 
 impl Metric for TopKAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("TopKCategoricalAccuracy").field("k", self.k))
+    }
+
     fn name(&self) -> String {
         "top_k_categorical_accuracy".into()
     }
@@ -193,6 +213,10 @@ impl SparseTopKAccuracy {
 }
 
 impl Metric for SparseTopKAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("SparseTopKCategoricalAccuracy").field("k", self.k))
+    }
+
     fn name(&self) -> String {
         "sparse_top_k_categorical_accuracy".into()
     }

@@ -38,6 +38,12 @@ pub trait Metric: Send + Sync + 'static {
     /// The name in logs: the type's name in snake case.
     fn name(&self) -> String;
 
+    /// What a saved file says of this metric; `None` if no file can describe it.
+    #[doc(hidden)]
+    fn config(&self) -> Option<crate::Config> {
+        None
+    }
+
     /// Adds what this batch tells to the totals.
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor);
 
@@ -54,6 +60,10 @@ pub trait Metric: Send + Sync + 'static {
 impl<L: Loss> Metric for L {
     fn name(&self) -> String {
         Loss::name(self)
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        Loss::config(self)
     }
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
@@ -77,6 +87,10 @@ impl<L: Loss> Metric for L {
 pub struct RootMeanSquaredError;
 
 impl Metric for RootMeanSquaredError {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("RootMeanSquaredError"))
+    }
+
     fn name(&self) -> String {
         "root_mean_squared_error".into()
     }

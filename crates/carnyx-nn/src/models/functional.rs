@@ -8,10 +8,12 @@
 use crate::layer::{DrawnLayer, apply_at};
 use crate::layers::Input;
 use crate::losses::list;
-use crate::{Found, Layer, Module, Tree, Visitor};
+use crate::{Forks, Found, Layer, Module, Tree, Visitor};
 use carnyx_graph::op::Op;
-use carnyx_graph::{Application, Dim, Error, Mode, Result, Site, Tensor, in_order, redraw};
-use std::collections::HashMap;
+use carnyx_graph::{
+    Application, Dim, Error, Mode, Result, Site, Tensor, Variable, in_order, redraw, redraw_with,
+};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -177,6 +179,8 @@ struct Place {
 
 enum Node {
     Input(Input),
+    /// A variable that is used without a layer around it.
+    Variable(Variable),
     Layer(Arc<DrawnLayer>),
 }
 
@@ -184,6 +188,7 @@ impl Place {
     fn module(&self) -> &dyn Module {
         match &self.node {
             Node::Input(input) => input,
+            Node::Variable(variable) => variable,
             Node::Layer(layer) => &*layer.module,
         }
     }
@@ -352,6 +357,8 @@ impl Drawing {
                 };
                 known.insert(identity, place);
                 self.place_of.insert(address(application), place);
+            } else if let Op::Read(variable) = tensor.op() {
+                self.add_variable(variable);
             } else if let Op::Input(name) = tensor.op() {
                 let inputs: Vec<Arc<str>> = self.inputs.iter().map(input_name).collect();
                 return Err(Error::new("model", format!("an output depends on the input `{name}`"))
@@ -415,23 +422,36 @@ impl Drawing {
         Ok(())
     }
 
+    fn add_variable(&mut self, variable: &Variable) {
+        let is_same =
+            |place: &Place| matches!(&place.node, Node::Variable(other) if other.id() == variable.id());
+        if !self.places.iter().any(is_same) {
+            let name = self.free_name("variable");
+            self.places.push(Place { name, node: Node::Variable(variable.clone()), outputs: Vec::new() });
+        }
+    }
+
+    /// `dense`, `dense_1`, …: the first that is not taken.
+    fn free_name(&self, base: &str) -> Arc<str> {
+        let numbered = (1..).map(|i| format!("{base}_{i}"));
+        let mut names = std::iter::once(base.to_owned()).chain(numbered);
+        let is_free = |name: &String| !self.places.iter().any(|place| *place.name == **name);
+        names.find(is_free).unwrap_or_default().into()
+    }
+
     fn add_layer(&mut self, layer: Arc<DrawnLayer>) -> Result<usize> {
         let is_free = |name: &str| !self.places.iter().any(|place| &*place.name == name);
         let name = match layer.module.name() {
-            Some(name) if is_free(name) => name.to_owned(),
+            Some(name) if is_free(name) => name.into(),
             Some(name) => {
                 return Err(Error::new("name", format!("two layers are named `{name}`"))
                     .at(layer.site.clone())
                     .label("this name is taken by a layer before")
                     .help("give one of them another name with `.named(\"…\")`"));
             }
-            None => {
-                let numbered = (1..).map(|i| format!("{}_{i}", layer.name));
-                let mut names = std::iter::once(layer.name.to_string()).chain(numbered);
-                names.find(|name| is_free(name)).unwrap_or_default()
-            }
+            None => self.free_name(&layer.name),
         };
-        self.places.push(Place { name: name.into(), node: Node::Layer(layer), outputs: Vec::new() });
+        self.places.push(Place { name, node: Node::Layer(layer), outputs: Vec::new() });
         Ok(self.places.len() - 1)
     }
 
@@ -453,11 +473,47 @@ impl Drawing {
         Ok(())
     }
 
+    /// The same drawing with layers of its own.
+    fn fork(&self, forks: &mut Forks) -> Drawing {
+        let layers: Vec<Option<Arc<DrawnLayer>>> = self
+            .places
+            .iter()
+            .map(|place| match &place.node {
+                Node::Layer(layer) => Some(Arc::new(layer.fork(forks, &place.name))),
+                Node::Input(_) | Node::Variable(_) => None,
+            })
+            .collect();
+        let input = |old: &Tensor| match old.facts() {
+            Ok(facts) => Tensor::placeholder(&input_name(old), facts.clone(), Mode::Blueprint),
+            Err(error) => Tensor::invalid(error),
+        };
+        let inputs: Vec<Tensor> = self.inputs.iter().map(input).collect();
+        let replaced: Vec<(Tensor, Tensor)> = self.inputs.iter().cloned().zip(inputs.clone()).collect();
+        let outputs: Vec<Tensor> = self.outputs.iter().map(|(_, tensor)| tensor.clone()).collect();
+        let own = self.places.iter().filter_map(|place| match &place.node {
+            Node::Variable(variable) => Some((variable.id(), forks.variable(variable))),
+            Node::Input(_) | Node::Layer(_) => None,
+        });
+        let own: BTreeMap<u64, Variable> = own.collect();
+        let drawn = redraw_with(&outputs, &replaced, &own, &mut |application, inputs| {
+            let place = self.place_of[&address(application)];
+            layers[place]
+                .as_ref()
+                .map_or_else(Vec::new, |layer| layer.apply(&self.places[place].name, inputs))
+        });
+        let names = self.outputs.iter().map(|(name, _)| Some(name.clone()));
+        let drawing = drawn.and_then(|outputs| Drawing::new(inputs, names.zip(outputs).collect()));
+        drawing.expect("what was drawn once can be drawn again")
+    }
+
     /// The outputs for other inputs.
     fn redraw(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let mut replaced = Vec::with_capacity(inputs.len());
         for (old, new) in self.inputs.iter().zip(inputs) {
-            let place = self.places.iter().find(|place| place.outputs[0].address() == old.address());
+            let place = self
+                .places
+                .iter()
+                .find(|place| place.outputs.first().is_some_and(|tensor| tensor.address() == old.address()));
             let new = match place {
                 // The layer says what is wrong with the shape.
                 Some(Place { name, node: Node::Input(input), .. }) if is_batch(old) => {
@@ -504,6 +560,10 @@ fn identity(module: &dyn Module) -> Vec<u64> {
 }
 
 impl<In, Out> Module for Functional<In, Out> {
+    fn fork(&self, forks: &mut Forks) -> Functional<In, Out> {
+        Functional { drawing: Arc::new(self.drawing.fork(forks)), types: PhantomData }
+    }
+
     fn visit(&self, visitor: &mut Visitor) {
         for place in &self.drawing.places {
             visitor.field(&place.name, place.module());
@@ -512,6 +572,15 @@ impl<In, Out> Module for Functional<In, Out> {
 
     fn kind(&self) -> &'static str {
         "Functional"
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        let outputs: Vec<Tensor> = self.drawing.outputs.iter().map(|(_, tensor)| tensor.clone()).collect();
+        let name = |application: &Arc<Application>| {
+            let place = self.drawing.place_of.get(&address(application));
+            place.map(|&place| self.drawing.places[place].name.clone())
+        };
+        Some(crate::saving::drawing_config(&self.drawing.inputs, &outputs, &name))
     }
 }
 

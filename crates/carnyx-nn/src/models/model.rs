@@ -9,7 +9,7 @@ use crate::history::{History, Logs};
 use crate::losses::Objective;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
-use crate::{Layer, Tree};
+use crate::{Forks, Layer, Tree};
 use carnyx_graph::array::Storage;
 use carnyx_graph::{Array, Bindings, Error, Executor, Feed, Mode, Result, Tensor};
 use std::ops::Deref;
@@ -63,11 +63,14 @@ impl<In: Tree, L: Layer<In> + 'static> Compile<In> for L where L::Out: Tree {}
 /// # Ok::<(), carnyx_graph::Error>(())
 /// ```
 pub struct Model<L> {
-    layer: Arc<L>,
+    pub(crate) layer: Arc<L>,
     /// The optimizer. Its learning rate may be changed at any time; another optimizer may take its place.
     pub optimizer: Optimizer,
-    core: Core,
+    pub(crate) core: Core,
 }
+
+/// Inputs, outputs, and the names of the outputs.
+type Drawn = (Vec<Tensor>, Vec<Tensor>, Vec<Arc<str>>);
 
 impl<L> Model<L> {
     /// One more number in the logs. A model with several outputs gives it for each of them.
@@ -107,6 +110,34 @@ impl<L> Model<L> {
     pub fn on_executor(mut self, executor: Arc<dyn Executor>) -> Model<L> {
         self.core.run_on(executor);
         self
+    }
+
+    /// A model equal to this one and independent of it: weights, what the optimizer remembers, and progress are
+    /// copied. Training one does not change the other, and both go the same way on the same data.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::Array;
+    /// use carnyx_nn::losses::MeanSquaredError;
+    /// use carnyx_nn::optimizers::Adam;
+    /// use carnyx_nn::{Compile, Dense, Fit, Sequential, Verbosity};
+    /// let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Adam::new(0.1), MeanSquaredError);
+    /// model.fit((&x, &y), Fit::epochs(2).verbose(Verbosity::Silent))?;
+    /// let mut fork = model.fork();
+    /// assert_eq!(fork.predict(&x)?, model.predict(&x)?);
+    /// fork.fit((&x, &y), Fit::epochs(2).verbose(Verbosity::Silent))?;
+    /// assert_ne!(fork.predict(&x)?, model.predict(&x)?);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn fork(&self) -> Model<L>
+    where
+        L: Send + Sync + 'static,
+    {
+        let mut forks = Forks::default();
+        let (layer, network) = self.core.network.fork(&mut forks);
+        let layer = layer.downcast::<L>().unwrap_or_else(|_| unreachable!("a layer's copy has its type"));
+        Model { layer, optimizer: self.optimizer.fork(&mut forks), core: self.core.with_network(network) }
     }
 
     /// The layer that was compiled. A model is used like it: `model.freeze()`, `model.layers()`.
@@ -170,6 +201,22 @@ impl<L> Model<L> {
         let site = Location::caller();
         let data = self.core.network.ordered(Data::inputs_only(x), site)?;
         predict(&self.core, &data, site)
+    }
+
+    /// The model on placeholders like the data that it knows: inputs, outputs, names of the outputs. For diagrams.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn drawn(&self) -> Result<Drawn> {
+        let site = Location::caller();
+        let inputs =
+            self.core.network.drawing.clone().or_else(|| self.core.seen_inputs()).ok_or_else(|| {
+                Error::new("model", "the shape of the inputs is not known")
+                    .help("fit the model or predict with it first, or begin it with an `Input`")
+                    .at(site)
+            })?;
+        let outputs = self.core.network.outputs(&inputs, site)?;
+        let names = self.core.network.output_names(outputs.len())?;
+        Ok((inputs, outputs, names))
     }
 
     /// A table of the layers, their outputs and parameters. Sizes are known once the model has seen data, or if it
@@ -251,7 +298,7 @@ fn write_rows(whole: &mut Array, at: usize, part: &Array) {
 
 impl Core {
     /// Inputs like those of the program used last, with an unknown number of rows.
-    fn seen_inputs(&self) -> Option<Vec<Tensor>> {
+    pub(crate) fn seen_inputs(&self) -> Option<Vec<Tensor>> {
         self.last_input_rows().map(|rows| {
             let input = |(row, dtype): (Vec<usize>, carnyx_graph::DType)| {
                 let mut dims = vec![carnyx_graph::Dim::BATCH];

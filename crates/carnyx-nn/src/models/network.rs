@@ -3,12 +3,14 @@
 use crate::data::Data;
 use crate::layer::{apply_at, own_name};
 use crate::losses::{count, list};
-use crate::{Layer, Tree, Variables};
+use crate::{Forks, Layer, Tree, Variables};
 use carnyx_graph::op::Op;
 use carnyx_graph::{Error, Result, Tensor, Variable};
+use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 
+type Copy = dyn Fn(&mut Forks) -> (Arc<dyn Any + Send + Sync>, Network) + Send + Sync;
 type Forward = dyn Fn(&[Tensor], &'static Location<'static>) -> Vec<Tensor> + Send + Sync;
 
 /// A layer without its types.
@@ -16,6 +18,8 @@ pub(crate) struct Network {
     forward: Box<Forward>,
     /// How many inputs the layer takes; `None` for a list of any length.
     arity: Option<usize>,
+    /// A copy of the layer, which may be taken back as what it is, and of this network around it.
+    copy: Box<Copy>,
     /// The inputs as a drawing, where the layer knows them.
     pub(crate) drawing: Option<Vec<Tensor>>,
     pub(crate) variables: Vec<Variable>,
@@ -36,7 +40,12 @@ impl Network {
         let (variables, mistake) = (layer.variables(), layer.name_variables().err());
         let drawing = layer.input().map(|input| input.tensors());
         let names = layer.output_names();
+        let original = layer.clone();
         Network {
+            copy: Box::new(move |forks| {
+                let copy = Arc::new(L::fork(&original, forks));
+                (copy.clone(), Network::new::<In, L>(copy))
+            }),
             forward: Box::new(move |inputs, site| {
                 apply_at(&layer, &own_name(&layer).into(), site.into(), &In::rebuild(inputs)).tensors()
             }),
@@ -46,6 +55,13 @@ impl Network {
             names,
             mistake,
         }
+    }
+
+    /// A copy of the layer and of this network around it.
+    pub(crate) fn fork(&self, forks: &mut Forks) -> (Arc<dyn Any + Send + Sync>, Network) {
+        let (layer, mut network) = (self.copy)(forks);
+        network.names.clone_from(&self.names);
+        (layer, network)
     }
 
     pub(crate) fn name_outputs(&mut self, names: Vec<Arc<str>>) {

@@ -51,16 +51,8 @@ fn exclusive_or_is_learned() -> Result {
 }
 
 /// One weight `w = 1`, prediction `w x`, no bias.
-#[derive(Clone)]
+#[derive(Module, Clone)]
 struct Slope(Variable);
-impl Module for Slope {
-    fn visit(&self, visitor: &mut Visitor) {
-        visitor.field("slope", &self.0);
-    }
-    fn kind(&self) -> &'static str {
-        "Slope"
-    }
-}
 impl Layer for Slope {
     type Out = Tensor;
     fn call(&self, x: &Tensor) -> Tensor {
@@ -194,29 +186,23 @@ fn a_validation_split_is_the_last_part() -> Result {
     Ok(())
 }
 
-#[derive(Clone)]
-struct WideAndDeep(Dense, Dense);
-impl Module for WideAndDeep {
-    fn visit(&self, visitor: &mut Visitor) {
-        visitor.field("wide", &self.0);
-        visitor.field("deep", &self.1);
-    }
-    fn kind(&self) -> &'static str {
-        "WideAndDeep"
-    }
+#[derive(Module, Clone)]
+struct WideAndDeep {
+    wide: Dense,
+    deep: Dense,
 }
 impl Layer<(Tensor, Tensor)> for WideAndDeep {
     type Out = (Tensor, Tensor);
     fn call(&self, (wide, deep): &(Tensor, Tensor)) -> (Tensor, Tensor) {
-        let deep = self.1.apply(deep);
-        (self.0.apply(wide) + &deep, deep)
+        let deep = self.deep.apply(deep);
+        (self.wide.apply(wide) + &deep, deep)
     }
 }
 
 #[test]
 fn several_inputs_and_outputs() -> Result {
     let (x, y) = plane();
-    let mut model = WideAndDeep(Dense::new(1), Dense::new(1))
+    let mut model = WideAndDeep { wide: Dense::new(1), deep: Dense::new(1) }
         .compile(
             Sgd::new(0.1),
             [MeanSquaredError.on("main").weight(0.9), MeanSquaredError.on("aux").weight(0.1)],
@@ -240,16 +226,8 @@ fn several_inputs_and_outputs() -> Result {
 fn a_dynamic_model_decides_at_every_step() -> Result {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    #[derive(Clone)]
-    struct Moody(Dense, Arc<AtomicUsize>);
-    impl Module for Moody {
-        fn visit(&self, visitor: &mut Visitor) {
-            visitor.field("dense", &self.0);
-        }
-        fn kind(&self) -> &'static str {
-            "Moody"
-        }
-    }
+    #[derive(Module, Clone)]
+    struct Moody(Dense, #[module(skip)] Arc<AtomicUsize>);
     impl Layer for Moody {
         type Out = Tensor;
         fn call(&self, x: &Tensor) -> Tensor {
@@ -268,13 +246,8 @@ fn a_dynamic_model_decides_at_every_step() -> Result {
 
 #[test]
 fn layers_add_to_the_loss() -> Result {
-    #[derive(Clone)]
+    #[derive(Module, Clone)]
     struct Penalised(Slope);
-    impl Module for Penalised {
-        fn visit(&self, visitor: &mut Visitor) {
-            self.0.visit(visitor);
-        }
-    }
     impl Layer for Penalised {
         type Out = Tensor;
         fn call(&self, x: &Tensor) -> Tensor {
@@ -396,7 +369,8 @@ fn a_summary_before_and_after_data() -> Result {
     let text = summary.to_string();
     let line = "│ dense (Dense)     │ [batch, 8]   │      24 │            16 │";
     assert!(text.contains(line), "{text}");
-    let pair = WideAndDeep(Dense::new(1), Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    let pair =
+        WideAndDeep { wide: Dense::new(1), deep: Dense::new(1) }.compile(Sgd::new(0.1), MeanSquaredError);
     pair.predict_all([&x, &x])?;
     let rows = pair.summary().rows;
     assert_eq!(rows[0].output.as_ref().unwrap().to_string(), "[batch, 1]");

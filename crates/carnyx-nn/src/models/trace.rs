@@ -77,17 +77,17 @@ enum Kind {
 }
 
 /// A metric that the user asked for.
-struct Watched {
-    metric: Arc<dyn Metric>,
+pub(crate) struct Watched {
+    pub(crate) metric: Arc<dyn Metric>,
     /// The only output that it is for; all, unless given.
-    only: Option<Arc<str>>,
+    pub(crate) only: Option<Arc<str>>,
 }
 
 /// A compiled model without the types of its layer and without its optimizer.
 pub(crate) struct Core {
     pub(crate) network: Network,
-    objective: Objective,
-    metrics: Vec<Watched>,
+    pub(crate) objective: Objective,
+    pub(crate) metrics: Vec<Watched>,
     scores: Vec<Score>,
     pub(crate) seed: u64,
     pub(crate) dynamic: bool,
@@ -110,6 +110,20 @@ impl Core {
             epochs_trained: 0,
             executor: None,
             programs: Mutex::default(),
+        }
+    }
+
+    /// The same model around a copy of the network.
+    pub(crate) fn with_network(&self, network: Network) -> Core {
+        let metric =
+            |watched: &Watched| Watched { metric: watched.metric.clone(), only: watched.only.clone() };
+        Core {
+            metrics: self.metrics.iter().map(metric).collect(),
+            seed: self.seed,
+            dynamic: self.dynamic,
+            epochs_trained: self.epochs_trained,
+            executor: self.executor.clone(),
+            ..Core::new(network, self.objective.clone())
         }
     }
 

@@ -67,6 +67,19 @@ impl Rule for Adam {
         "adam"
     }
 
+    fn config(&self) -> Option<crate::Config> {
+        let config = crate::Config::new("Adam").field("beta_1", self.beta_1).field("beta_2", self.beta_2);
+        Some(config.field("epsilon", self.epsilon).field("amsgrad", self.amsgrad))
+    }
+
+    fn slot_names(&self) -> &'static [&'static [&'static str]] {
+        if self.amsgrad {
+            &[&["momentum", "velocity"], &["greatest_velocity"]]
+        } else {
+            &[&["momentum", "velocity"]]
+        }
+    }
+
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }

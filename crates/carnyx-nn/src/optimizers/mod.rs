@@ -11,10 +11,12 @@ mod sgd;
 pub use adam::Adam;
 pub use sgd::Sgd;
 
+use crate::Forks;
 use crate::engine::Updates;
 use carnyx_graph::{Array, DType, Gradients, Result, Tensor, Variable};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// How one weight moves.
 ///
@@ -45,6 +47,18 @@ pub trait Rule: Send + Sync + 'static {
 
     /// The learning rate at first.
     fn learning_rate(&self) -> f64;
+
+    /// What a saved file says of this rule; `None` if no file can describe it.
+    #[doc(hidden)]
+    fn config(&self) -> Option<crate::Config> {
+        None
+    }
+
+    /// The names of the slots in the order of Keras's files: groups, within which they alternate from weight to weight.
+    #[doc(hidden)]
+    fn slot_names(&self) -> &'static [&'static [&'static str]] {
+        &[]
+    }
 
     /// The new value of `weight`.
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor;
@@ -81,19 +95,24 @@ impl Slots<'_> {
     /// new value.
     #[track_caller]
     pub fn update(&mut self, name: &'static str, next: impl FnOnce(Tensor) -> Tensor) -> Tensor {
-        let slot = self.memory.entry((self.weight.id(), name)).or_insert_with(|| {
-            let shape = self.weight.shape().unwrap_or_default();
-            let slot = Variable::from(Array::zeros(shape, self.weight.dtype())).untrained();
-            match self.weight.path() {
-                Some(path) => slot.set_path(&format!("optimizer/{name}/{path}")),
-                None => slot.set_path(&format!("optimizer/{name}/{}", self.weight.id())),
-            }
-            slot
-        });
+        let slot = slot_of(self.memory, self.weight, name);
         let value = next(Tensor::read(slot));
         self.updates.push((slot.clone(), value.clone()));
         value
     }
+}
+
+/// The slot `name` of a weight, zeros at first.
+fn slot_of<'m>(memory: &'m mut Memory, weight: &Variable, name: &'static str) -> &'m mut Variable {
+    memory.entry((weight.id(), name)).or_insert_with(|| {
+        let shape = weight.shape().unwrap_or_default();
+        let slot = Variable::from(Array::zeros(shape, weight.dtype())).untrained();
+        match weight.path() {
+            Some(path) => slot.set_path(&format!("optimizer/{name}/{path}")),
+            None => slot.set_path(&format!("optimizer/{name}/{}", weight.id())),
+        }
+        slot
+    })
 }
 
 /// A rule at work: its learning rate, its memory of each weight, and the number of steps so far.
@@ -118,7 +137,7 @@ impl Slots<'_> {
 pub struct Optimizer {
     /// The size of the steps. May be changed at any time; the next step uses it.
     pub learning_rate: f64,
-    rule: Box<dyn Rule>,
+    rule: Arc<dyn Rule>,
     memory: Memory,
     iterations: Variable,
     rate: Variable,
@@ -133,8 +152,23 @@ impl Optimizer {
         iterations.set_path("optimizer/iterations");
         let rate = Variable::from(Array::scalar(learning_rate as f32)).untrained();
         rate.set_path("optimizer/learning_rate");
-        let (memory, rule) = (Memory::new(), Box::new(rule));
+        let (memory, rule) = (Memory::new(), Arc::new(rule));
         Optimizer { learning_rate, rule, memory, iterations, rate, rate_in_variable: learning_rate }
+    }
+
+    /// The same optimizer for a copy of the weights: what it remembers is copied with them.
+    pub(crate) fn fork(&self, forks: &mut Forks) -> Optimizer {
+        let slot = |(&(weight, name), slot): (&(u64, &'static str), &Variable)| {
+            let weight = forks.copy_of(weight).map_or(weight, Variable::id);
+            ((weight, name), slot.fork())
+        };
+        Optimizer {
+            memory: self.memory.iter().map(slot).collect(),
+            iterations: self.iterations.fork(),
+            rate: self.rate.fork(),
+            rule: self.rule.clone(),
+            ..*self
+        }
     }
 
     /// The rule's name.
@@ -155,6 +189,28 @@ impl Optimizer {
         let mut variables = vec![self.iterations.clone(), self.rate.clone()];
         variables.extend(self.memory.values().cloned());
         variables
+    }
+
+    pub(crate) fn config(&self) -> Option<crate::Config> {
+        self.rule.config()
+    }
+
+    pub(crate) fn slot_names(&self) -> &'static [&'static [&'static str]] {
+        self.rule.slot_names()
+    }
+
+    /// The slot `name` of a weight, if the rule has used it.
+    pub(crate) fn slot(&self, weight: &Variable, name: &'static str) -> Option<&Variable> {
+        self.memory.get(&(weight.id(), name))
+    }
+
+    /// The slot `name` of a weight, which is made if there is none.
+    pub(crate) fn make_slot(&mut self, weight: &Variable, name: &'static str) -> Variable {
+        slot_of(&mut self.memory, weight, name).clone()
+    }
+
+    pub(crate) fn set_iterations(&mut self, iterations: i64) -> Result {
+        self.iterations.assign(&Array::scalar(iterations))
     }
 
     /// What one step changes: the weights, what the rule remembers of them, and the number of steps.

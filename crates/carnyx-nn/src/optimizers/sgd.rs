@@ -55,6 +55,14 @@ impl Rule for Sgd {
         "sgd"
     }
 
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("SGD").field("momentum", self.momentum).field("nesterov", self.nesterov))
+    }
+
+    fn slot_names(&self) -> &'static [&'static [&'static str]] {
+        if self.momentum == 0.0 { &[] } else { &[&["velocity"]] }
+    }
+
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }

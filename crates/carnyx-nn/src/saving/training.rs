@@ -1,0 +1,501 @@
+//! How a model is compiled, and where its training stands.
+//!
+//! Keras has a place for optimizer, losses, weights of losses and metrics, in several forms. What it has no place for
+//! (names of outputs, the order of losses, seed, epochs) is in a member of its own, `carnyx.json`. That member says
+//! everything again, so that Carnyx reads back exactly what it wrote; Keras drops it when it writes the file anew.
+
+use super::config::{Config, Fields, bad, brief, object};
+use super::weights::{Assignment, Layout, fitting};
+use crate::losses::{Loss, Objective, Term};
+use crate::metrics::{
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
+    SparseTopKAccuracy, TopKAccuracy,
+};
+use crate::models::trace::{Core, Watched};
+use crate::optimizers::{Adam, Optimizer, Sgd};
+use crate::{
+    BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy,
+};
+use carnyx_file::Value;
+use carnyx_graph::{Array, Error, Result, Variable};
+use std::sync::Arc;
+
+/// What a model is compiled with, apart from its weights.
+pub(super) struct Compiled {
+    pub(super) optimizer: Optimizer,
+    pub(super) objective: Objective,
+    pub(super) metrics: Vec<Watched>,
+}
+
+/// What Keras has no place for.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub(super) epochs_trained: usize,
+    pub(super) seed: u64,
+    pub(super) output_names: Vec<String>,
+    /// The variables that no optimizer may change, by their names in the layout.
+    pub(super) frozen: Vec<String>,
+    compile: Option<Value>,
+}
+
+fn cannot_save(what: &str, name: &str) -> Error {
+    bad(format!("the {what} `{name}` cannot be saved")).label("files know those that Keras has too").help(
+        "save the weights alone with `save_weights`, and compile the model in Rust before `load_weights`",
+    )
+}
+
+fn loss_json(loss: &dyn Loss) -> Result<Value> {
+    let config = loss.config().ok_or_else(|| cannot_save("loss", &loss.name()))?;
+    Ok(config.json("keras.losses"))
+}
+
+fn metric_json(metric: &dyn Metric) -> Result<Value> {
+    let config = metric.config().ok_or_else(|| cannot_save("metric", &metric.name()))?;
+    // Keras's class of this name compares values for equality; its word is what chooses by the targets.
+    if config.class == "Accuracy" {
+        return Ok(Value::from("accuracy"));
+    }
+    Ok(config.json("keras.metrics"))
+}
+
+/// The `compile_config` of Keras.
+pub(super) fn compile_json(core: &Core, optimizer: &Optimizer, outputs: &[Arc<str>]) -> Result<Value> {
+    let several = outputs.len() > 1;
+    let mut losses = vec![Value::Null; outputs.len()];
+    let mut weights = vec![Value::from(1.0); outputs.len()];
+    for (output, term) in core.objective.resolve(outputs)? {
+        losses[output] = loss_json(term.loss())?;
+        weights[output] = Value::from(term.weight());
+    }
+    let mut metrics = vec![Vec::new(); outputs.len()];
+    for watched in &core.metrics {
+        let json = metric_json(&*watched.metric)?;
+        for (output, metrics) in outputs.iter().zip(&mut metrics) {
+            if watched.only.as_ref().is_none_or(|only| only == output) {
+                metrics.push(json.clone());
+            }
+        }
+    }
+    let is_weighted = weights.iter().any(|weight| weight.as_f64() != Some(1.0));
+    let one_or_all =
+        |mut list: Vec<Value>| if several { Value::from(list) } else { list.pop().unwrap_or_default() };
+    let metrics: Vec<Value> = metrics.into_iter().map(Value::from).collect();
+    Ok(object([
+        ("optimizer", optimizer_json(optimizer)?),
+        ("loss", one_or_all(losses)),
+        ("loss_weights", if is_weighted { Value::from(weights) } else { Value::Null }),
+        ("metrics", one_or_all(metrics)),
+        ("weighted_metrics", Value::Null),
+        ("run_eagerly", Value::from(false)),
+        ("steps_per_execution", Value::from(1)),
+        ("jit_compile", Value::from(false)),
+    ]))
+}
+
+fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
+    let config = optimizer.config().ok_or_else(|| cannot_save("optimizer", optimizer.name()))?;
+    Ok(config
+        .field("name", optimizer.name())
+        .field("learning_rate", optimizer.learning_rate)
+        .json("keras.optimizers"))
+}
+
+/// The member `carnyx.json`.
+pub(super) fn progress_json(
+    core: &Core,
+    optimizer: &Optimizer,
+    outputs: &[Arc<str>],
+    layout: &Layout,
+) -> Result<Value> {
+    let name = |name: &Option<Arc<str>>| name.as_deref().map_or(Value::Null, Value::from);
+    let mut losses = Vec::new();
+    for term in core.objective.terms() {
+        losses.push(object([
+            ("output", term.output().map_or(Value::Null, Value::from)),
+            ("weight", Value::from(term.weight())),
+            ("loss", loss_json(term.loss())?),
+        ]));
+    }
+    let mut metrics = Vec::new();
+    for watched in &core.metrics {
+        metrics.push(object([("output", name(&watched.only)), ("metric", metric_json(&*watched.metric)?)]));
+    }
+    let frozen = layout.all().into_iter().filter(|(_, variable)| !variable.is_trainable());
+    Ok(object([
+        ("carnyx_version", Value::from(env!("CARGO_PKG_VERSION"))),
+        ("epochs_trained", Value::from(core.epochs_trained)),
+        ("seed", Value::from(core.seed)),
+        ("frozen", frozen.map(|(name, _)| Value::from(name)).collect()),
+        ("output_names", outputs.iter().map(|name| Value::from(&**name)).collect()),
+        (
+            "compile",
+            object([
+                ("optimizer", optimizer_json(optimizer)?),
+                ("losses", Value::from(losses)),
+                ("metrics", Value::from(metrics)),
+            ]),
+        ),
+    ]))
+}
+
+/// Reads `carnyx.json`.
+pub(super) fn read_progress(value: &Value) -> Result<Progress> {
+    let fields = Fields { class: "carnyx.json", value };
+    let seed = fields.get("seed").map_or(Some(0), Value::as_u64);
+    let names = |field: &str| -> Result<Vec<String>> {
+        if fields.get(field).is_none() {
+            return Ok(Vec::new());
+        }
+        let name = |value: &Value| value.as_str().map(str::to_owned);
+        let names: Option<_> = fields.list(field)?.iter().map(name).collect();
+        names.ok_or_else(|| fields.wrong(field, "a list of names"))
+    };
+    Ok(Progress {
+        epochs_trained: if fields.get("epochs_trained").is_some() {
+            fields.count("epochs_trained")?
+        } else {
+            0
+        },
+        seed: seed.ok_or_else(|| fields.wrong("seed", "a whole number from 0 on"))?,
+        output_names: names("output_names")?,
+        frozen: names("frozen")?,
+        compile: fields.get("compile").cloned(),
+    })
+}
+
+/// What the model was compiled with: by Carnyx's own words, or else by Keras's. `None` if it was not compiled.
+pub(super) fn read_compiled(
+    progress: &Progress,
+    compile_config: Option<&Value>,
+    outputs: &[Arc<str>],
+) -> Result<Option<Compiled>> {
+    if let Some(value) = &progress.compile {
+        let fields = Fields { class: "carnyx.json", value };
+        let name = |value: &Value| value.get("output").and_then(Value::as_str).map(Arc::from);
+        let mut terms = Vec::new();
+        for term in fields.list("losses")? {
+            let loss = loss(term.get("loss").unwrap_or(&Value::Null))?;
+            let weight = Fields { class: "carnyx.json", value: term }.number("weight", Some(1.0))?;
+            terms.push(Term::new(loss, name(term), weight));
+        }
+        let mut metrics = Vec::new();
+        for watched in fields.list("metrics")? {
+            let metric = metric(watched.get("metric").unwrap_or(&Value::Null))?;
+            metrics.push(Watched { metric, only: name(watched) });
+        }
+        let optimizer = optimizer(value.get("optimizer").unwrap_or(&Value::Null))?;
+        return Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }));
+    }
+    let Some(value) = compile_config.filter(|value| value.get("optimizer").is_some_and(|o| !o.is_null()))
+    else {
+        return Ok(None);
+    };
+    let fields = Fields { class: "compile_config", value };
+    if fields.get("weighted_metrics").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+        return Err(fields.wrong("weighted_metrics", "`null`: weights of samples are not supported"));
+    }
+    let optimizer = optimizer(value.get("optimizer").unwrap_or(&Value::Null))?;
+    let losses = for_outputs(fields.get("loss").unwrap_or(&Value::Null), outputs, "loss", is_described)?;
+    let weights = for_outputs(
+        fields.get("loss_weights").unwrap_or(&Value::Null),
+        outputs,
+        "loss_weights",
+        Value::is_number,
+    )?;
+    let mut terms = Vec::new();
+    for (i, value) in losses.iter().enumerate() {
+        let Some(value) = value else { continue };
+        let weight = weights[i].map_or(Some(1.0), Value::as_f64);
+        let weight = weight.ok_or_else(|| fields.wrong("loss_weights", "numbers"))?;
+        let output = (outputs.len() > 1).then(|| outputs[i].clone());
+        terms.push(Term::new(loss(value)?, output, weight));
+    }
+    if terms.is_empty() {
+        return Ok(None);
+    }
+    let mut metrics = Vec::new();
+    let value = fields.get("metrics").unwrap_or(&Value::Null);
+    // A flat list belongs to every output, a nested one to the outputs in order.
+    let is_flat = value.as_array().is_some_and(|list| list.iter().all(is_described));
+    if is_described(value)
+        || is_flat && (outputs.len() == 1 || value.as_array().is_some_and(|l| l.len() != outputs.len()))
+    {
+        let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        for one in list {
+            metrics.push(Watched { metric: metric(one)?, only: None });
+        }
+    } else {
+        for (i, list) in for_outputs(value, outputs, "metrics", |_| false)?.iter().enumerate() {
+            let Some(list) = list else { continue };
+            let output = (outputs.len() > 1).then(|| outputs[i].clone());
+            for one in list.as_array().map_or(std::slice::from_ref(*list), Vec::as_slice) {
+                metrics.push(Watched { metric: metric(one)?, only: output.clone() });
+            }
+        }
+    }
+    Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }))
+}
+
+/// Whether a value is a word or an object with a class.
+fn is_described(value: &Value) -> bool {
+    value.is_string() || value.get("class_name").is_some()
+}
+
+/// One value for each output: from one for all, a list, or an object with names.
+fn for_outputs<'a>(
+    value: &'a Value,
+    outputs: &[Arc<str>],
+    what: &str,
+    is_one: impl Fn(&Value) -> bool,
+) -> Result<Vec<Option<&'a Value>>> {
+    let some = |value: &'a Value| Some(value).filter(|value| !value.is_null());
+    if value.is_null() {
+        return Ok(vec![None; outputs.len()]);
+    }
+    if is_one(value) {
+        return Ok(vec![Some(value); outputs.len()]);
+    }
+    if let Some(list) = value.as_array() {
+        if list.len() == outputs.len() {
+            return Ok(list.iter().map(some).collect());
+        }
+        return Err(bad(format!(
+            "`{what}` of the file has {} for {}",
+            crate::losses::count(list.len(), "entry").replace("entrys", "entries"),
+            crate::losses::count(outputs.len(), "output")
+        )));
+    }
+    let map = value.as_object().ok_or_else(|| bad(format!("`{what}` of the file is {}", brief(value))))?;
+    if let Some(name) = map.keys().find(|name| !outputs.iter().any(|output| **output == **name)) {
+        return Err(bad(format!(
+            "`{what}` of the file is for the output `{name}`, which the model does not have"
+        ))
+        .suggest(name, outputs));
+    }
+    Ok(outputs.iter().map(|output| map.get(&**output).and_then(some)).collect())
+}
+
+/// The names by which Keras knows a loss or a metric, with its class.
+const WORDS: [(&str, &str); 20] = [
+    ("mse", "MeanSquaredError"),
+    ("MSE", "MeanSquaredError"),
+    ("mean_squared_error", "MeanSquaredError"),
+    ("mae", "MeanAbsoluteError"),
+    ("MAE", "MeanAbsoluteError"),
+    ("mean_absolute_error", "MeanAbsoluteError"),
+    ("bce", "BinaryCrossentropy"),
+    ("BCE", "BinaryCrossentropy"),
+    ("binary_crossentropy", "BinaryCrossentropy"),
+    ("categorical_crossentropy", "CategoricalCrossentropy"),
+    ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"),
+    ("accuracy", "accuracy"),
+    ("acc", "accuracy"),
+    ("binary_accuracy", "BinaryAccuracy"),
+    ("categorical_accuracy", "CategoricalAccuracy"),
+    ("sparse_categorical_accuracy", "SparseCategoricalAccuracy"),
+    ("top_k_categorical_accuracy", "TopKCategoricalAccuracy"),
+    ("sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy"),
+    ("root_mean_squared_error", "RootMeanSquaredError"),
+    ("rmse", "RootMeanSquaredError"),
+];
+
+/// Class and fields of a loss or a metric, which may be a word, a function or an object.
+fn described<'a>(value: &'a Value, what: &str) -> Result<Fields<'a>> {
+    let word = value.as_str().or_else(|| {
+        let is_function = value.get("class_name").and_then(Value::as_str) == Some("function");
+        value.get("config").and_then(Value::as_str).filter(|_| is_function)
+    });
+    let Some(word) = word else { return Fields::of(value, what) };
+    let class = WORDS.iter().find(|(known, _)| *known == word).map_or(word, |(_, class)| class);
+    Ok(Fields { class, value: &Value::Null })
+}
+
+const LOSSES: [&str; 5] = [
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "SparseCategoricalCrossentropy",
+];
+
+fn loss(value: &Value) -> Result<Arc<dyn Loss>> {
+    let fields = described(value, "a loss")?;
+    fields.only(&[
+        ("reduction", Value::from("sum_over_batch_size")),
+        ("label_smoothing", Value::from(0.0)),
+        ("axis", Value::from(-1)),
+        ("ignore_class", Value::Null),
+    ])?;
+    let logits = fields.truth("from_logits", false)?;
+    Ok(match (fields.class, logits) {
+        ("MeanSquaredError", _) => Arc::new(MeanSquaredError),
+        ("MeanAbsoluteError", _) => Arc::new(MeanAbsoluteError),
+        ("BinaryCrossentropy", false) => Arc::new(BinaryCrossentropy),
+        ("BinaryCrossentropy", true) => Arc::new(BinaryCrossentropy.from_logits()),
+        ("CategoricalCrossentropy", false) => Arc::new(CategoricalCrossentropy),
+        ("CategoricalCrossentropy", true) => Arc::new(CategoricalCrossentropy.from_logits()),
+        ("SparseCategoricalCrossentropy", false) => Arc::new(SparseCategoricalCrossentropy),
+        ("SparseCategoricalCrossentropy", true) => Arc::new(SparseCategoricalCrossentropy.from_logits()),
+        (class, _) => return Err(missing("loss", class, &LOSSES)),
+    })
+}
+
+const METRICS: [&str; 11] = [
+    "accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "RootMeanSquaredError",
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+];
+
+fn metric(value: &Value) -> Result<Arc<dyn Metric>> {
+    let fields = described(value, "a metric")?;
+    fields.only(&[("label_smoothing", Value::from(0.0)), ("axis", Value::from(-1))])?;
+    let k = || if fields.get("k").is_some() { fields.count("k") } else { Ok(5) };
+    let logits = fields.truth("from_logits", false)?;
+    Ok(match (fields.class, logits) {
+        ("accuracy", _) => Arc::new(Accuracy),
+        ("BinaryAccuracy", _) => Arc::new(BinaryAccuracy::threshold(fields.number("threshold", Some(0.5))?)),
+        ("CategoricalAccuracy", _) => Arc::new(CategoricalAccuracy),
+        ("SparseCategoricalAccuracy", _) => Arc::new(SparseCategoricalAccuracy),
+        ("TopKCategoricalAccuracy", _) => Arc::new(TopKAccuracy::new(k()?)),
+        ("SparseTopKCategoricalAccuracy", _) => Arc::new(SparseTopKAccuracy::new(k()?)),
+        ("RootMeanSquaredError", _) => Arc::new(RootMeanSquaredError),
+        ("MeanSquaredError", _) => Arc::new(MeanSquaredError),
+        ("MeanAbsoluteError", _) => Arc::new(MeanAbsoluteError),
+        ("BinaryCrossentropy", false) => Arc::new(BinaryCrossentropy),
+        ("BinaryCrossentropy", true) => Arc::new(BinaryCrossentropy.from_logits()),
+        ("CategoricalCrossentropy", false) => Arc::new(CategoricalCrossentropy),
+        ("CategoricalCrossentropy", true) => Arc::new(CategoricalCrossentropy.from_logits()),
+        ("SparseCategoricalCrossentropy", false) => Arc::new(SparseCategoricalCrossentropy),
+        ("SparseCategoricalCrossentropy", true) => Arc::new(SparseCategoricalCrossentropy.from_logits()),
+        (class, _) => return Err(missing("metric", class, &METRICS)),
+    })
+}
+
+fn missing(what: &str, class: &str, known: &[&str]) -> Error {
+    bad(format!("there is no {what} `{class}`"))
+        .suggest(class, known)
+        .note("`load_network` reads the model without it, to be compiled in Rust")
+}
+
+/// What changes the steps of an optimizer of Keras, and what Carnyx has not.
+const NOT_YET: [&str; 6] = [
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+];
+
+fn optimizer(value: &Value) -> Result<Optimizer> {
+    let described;
+    let fields = match value.as_str() {
+        Some("sgd" | "SGD") => Fields { class: "SGD", value: &Value::Null },
+        Some("adam" | "Adam") => Fields { class: "Adam", value: &Value::Null },
+        Some(word) => return Err(missing("optimizer", word, &["SGD", "Adam"])),
+        None => {
+            described = Fields::of(value, "the optimizer")?;
+            described
+        }
+    };
+    let advice = |error: Error| error.help("`load_network` reads the model without its optimizer");
+    for name in NOT_YET {
+        fields.only(&[(name, Value::Null)]).map_err(advice)?;
+    }
+    fields.only(&[("use_ema", Value::from(false))]).map_err(advice)?;
+    match fields.class {
+        "SGD" => {
+            let momentum = fields.number("momentum", Some(0.0))?;
+            let rule =
+                Sgd::new(fields.number("learning_rate", Some(0.01)).map_err(advice)?).momentum(momentum);
+            Ok(if fields.truth("nesterov", false)? { rule.nesterov() } else { rule }.into())
+        }
+        "Adam" => {
+            let rule = Adam::new(fields.number("learning_rate", Some(0.001)).map_err(advice)?)
+                .betas(fields.number("beta_1", Some(0.9))?, fields.number("beta_2", Some(0.999))?)
+                .epsilon(fields.number("epsilon", Some(1e-7))?);
+            Ok(if fields.truth("amsgrad", false)? { rule.amsgrad() } else { rule }.into())
+        }
+        class => Err(missing("optimizer", class, &["SGD", "Adam"])),
+    }
+}
+
+/// What the optimizer remembers with names, in Keras's order: step number, learning rate, then the slots.
+pub(super) fn optimizer_arrays(optimizer: &Optimizer, layout: &Layout) -> Result<Vec<(String, Array)>> {
+    let mut arrays = vec![
+        ("iteration".to_owned(), super::weights::for_keras(&Array::scalar(optimizer.iterations()? as i64))),
+        ("learning_rate".to_owned(), Array::scalar(optimizer.learning_rate as f32)),
+    ];
+    let names = layout.all();
+    let name_of = |variable: &Variable| {
+        let name = names.iter().find(|(_, known)| known == variable).map(|(name, _)| name.replace('/', "_"));
+        name.unwrap_or_default()
+    };
+    for (variable, slot) in slots(optimizer, layout) {
+        let array = match optimizer.slot(&variable, slot) {
+            Some(slot) => slot.value()?,
+            // The rule has not met this weight yet: it begins with zeros.
+            None => Array::zeros(variable.shape().unwrap_or_default(), variable.dtype()),
+        };
+        arrays.push((format!("{}_{slot}", name_of(&variable)), array));
+    }
+    Ok(arrays)
+}
+
+/// The slots of each trainable variable, in Keras's order: some variable by variable, others after them all.
+fn slots(optimizer: &Optimizer, layout: &Layout) -> Vec<(Variable, &'static str)> {
+    let variables = layout.trainable();
+    let group = |names: &'static [&'static str]| {
+        let of = |variable: &Variable| names.iter().map(|&name| (variable.clone(), name)).collect::<Vec<_>>();
+        variables.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    optimizer.slot_names().iter().flat_map(|&names| group(names)).collect()
+}
+
+/// Brings the optimizer to where the file's one was.
+pub(super) fn restore_optimizer(optimizer: &mut Optimizer, layout: &Layout, arrays: &[&Array]) -> Result {
+    let Some((iteration, rest)) = arrays.split_first() else { return Ok(()) };
+    let wrong = |what: &str| bad(format!("the optimizer's {what} is no single number"));
+    let iterations = iteration.item().map_err(|_| wrong("number of steps"))?;
+    let mut assignments: Vec<Assignment> = Vec::new();
+    if let Some((rate, stored)) = rest.split_first() {
+        let rate = rate.item().map_err(|_| wrong("learning rate"))?;
+        // The file has 32 bits of it here; where they agree, the configuration has them all.
+        if optimizer.learning_rate as f32 != rate as f32 {
+            optimizer.learning_rate = rate;
+        }
+        let slots = slots(optimizer, layout);
+        if !stored.is_empty() && stored.len() != slots.len() {
+            return Err(bad(format!(
+                "the optimizer has {} in the file, and needs {}",
+                crate::losses::count(stored.len(), "array"),
+                slots.len()
+            ))
+            .help("`load_network` reads the model without its optimizer"));
+        }
+        for ((variable, slot), array) in slots.iter().zip(stored) {
+            let path = variable.path().unwrap_or_default();
+            let memory = optimizer.make_slot(variable, slot);
+            assignments.push((memory.clone(), fitting(&format!("{slot} of {path}"), &memory, array)?));
+        }
+    }
+    super::weights::assign_all(assignments)?;
+    optimizer.set_iterations(iterations as i64)
+}
+
+impl Config {
+    /// A loss, for predictions that are logits or not.
+    pub(crate) fn loss(class: &'static str, from_logits: bool) -> Config {
+        let config = Config::new(class);
+        if from_logits { config.field("from_logits", true) } else { config }
+    }
+}
