@@ -43,6 +43,13 @@ pub struct Fit<'a> {
 
 impl<'a> Fit<'a> {
     /// That many passes through the data, in shuffled batches of 32.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3);
+    /// # let _ = fit;
+    /// ```
     pub fn epochs(epochs: usize) -> Fit<'a> {
         Fit {
             epochs,
@@ -58,18 +65,41 @@ impl<'a> Fit<'a> {
     }
 
     /// The number of samples in a step; the last batch of an epoch may be smaller.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3).batch_size(64);
+    /// # let _ = fit;
+    /// ```
     pub fn batch_size(mut self, batch_size: usize) -> Fit<'a> {
         self.batch_size = batch_size;
         self
     }
 
     /// Whether each epoch takes the samples in another order (the default).
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3).shuffle(false);
+    /// # let _ = fit;
+    /// ```
     pub fn shuffle(mut self, shuffle: bool) -> Fit<'a> {
         self.shuffle = shuffle;
         self
     }
 
     /// Data to evaluate after each epoch: `val_loss` and so on.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// use carnyx_nn::Fit;
+    /// let (x, y) = (Array::full([8, 3], 1f32), Array::full([8], 0u8));
+    /// let fit = Fit::epochs(3).validation((&x, &y));
+    /// # let _ = fit;
+    /// ```
     pub fn validation(mut self, data: impl Into<Data>) -> Fit<'a> {
         self.validation = Some(data.into());
         self
@@ -97,24 +127,55 @@ impl<'a> Fit<'a> {
     }
 
     /// The last part of the data is not learned from, but evaluated after each epoch. It is taken before shuffling.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3).validation_split(0.1); // the last tenth
+    /// # let _ = fit;
+    /// ```
     pub fn validation_split(mut self, share: f64) -> Fit<'a> {
         self.validation_split = share;
         self
     }
 
     /// How much is printed.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Fit, Verbosity};
+    /// let fit = Fit::epochs(3).verbose(Verbosity::Silent);
+    /// # let _ = fit;
+    /// ```
     pub fn verbose(mut self, verbosity: Verbosity) -> Fit<'a> {
         self.verbosity = verbosity;
         self
     }
 
     /// The seed of the order of samples and of random layers in this fit; the model's, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3).seed(42);
+    /// # let _ = fit;
+    /// ```
     pub fn seed(mut self, seed: u64) -> Fit<'a> {
         self.seed = Some(seed);
         self
     }
 
     /// Something that happens around epochs and batches.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Fit, callbacks::at_epoch_end};
+    /// let fit = Fit::epochs(3).callback(at_epoch_end(|run| {
+    ///     run.optimizer.learning_rate *= 0.5;
+    ///     Ok(())
+    /// }));
+    /// # let _ = fit;
+    /// ```
     pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
         self.callbacks.push(Box::new(callback));
         self

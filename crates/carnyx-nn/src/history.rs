@@ -20,11 +20,26 @@ pub struct Logs(BTreeMap<Arc<str>, f64>);
 
 impl Logs {
     /// The number called `name`, if there is one.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let logs = Logs::from_iter([("loss", 0.25), ("accuracy", 0.875)]);
+    /// assert_eq!((logs.get("loss"), logs.get("val_loss")), (Some(0.25), None));
+    /// ```
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
     }
 
     /// Sets the number called `name`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Logs;
+    /// let mut logs = Logs::default();
+    /// logs.set("loss", 0.5);
+    /// assert_eq!(logs["loss"], 0.5);
+    /// ```
     pub fn set(&mut self, name: &str, value: f64) {
         match self.0.get_mut(name) {
             Some(number) => *number = value,
@@ -35,16 +50,36 @@ impl Logs {
     }
 
     /// Names and numbers in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let logs = Logs::from_iter([("loss", 0.25), ("accuracy", 0.875)]);
+    /// assert_eq!(logs.iter().next(), Some(("accuracy", 0.875)));
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// The number of numbers.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let logs = Logs::from_iter([("loss", 0.25), ("accuracy", 0.875)]);
+    /// assert_eq!(logs.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Logs;
+    /// assert!(Logs::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -117,11 +152,27 @@ pub struct History {
 
 impl History {
     /// The history of `epochs`, the first of which has the number `first_epoch`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let history = History::new(0, epochs.to_vec());
+    /// assert_eq!((history.first_epoch, history.epochs.len()), (0, 2));
+    /// ```
     pub fn new(first_epoch: usize, epochs: Vec<Logs>) -> History {
         History { epochs, first_epoch }
     }
 
     /// The number `name` of each epoch; NaN where an epoch has none.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let history = History::new(0, epochs.to_vec());
+    /// assert_eq!(history.values("loss"), [0.5, 0.25]);
+    /// ```
     pub fn values(&self, name: &str) -> Vec<f64> {
         if self.epochs.iter().all(|logs| logs.get(name).is_none()) {
             return Vec::new();
@@ -130,6 +181,14 @@ impl History {
     }
 
     /// All names, in alphabetical order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let history = History::new(0, epochs.to_vec());
+    /// assert_eq!(history.names().len(), 1);
+    /// ```
     pub fn names(&self) -> Vec<&str> {
         let names: std::collections::BTreeSet<&str> =
             self.epochs.iter().flat_map(|logs| logs.iter().map(|(name, _)| name)).collect();
@@ -137,12 +196,28 @@ impl History {
     }
 
     /// The number `name` of the last epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let history = History::new(0, epochs.to_vec());
+    /// assert_eq!(history.last("loss"), Some(0.25));
+    /// ```
     pub fn last(&self, name: &str) -> Option<f64> {
         self.epochs.last().and_then(|logs| logs.get(name))
     }
 
     /// The epoch with the best number `name`, and the number: the greatest where more is better (accuracies), the
     /// smallest otherwise.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::{History, Logs};
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let history = History::new(0, epochs.to_vec());
+    /// assert_eq!(history.best("loss"), Some((1, 0.25)));
+    /// ```
     pub fn best(&self, name: &str) -> Option<(usize, f64)> {
         let sign = if more_is_better(name) { -1.0 } else { 1.0 };
         let numbers = self.epochs.iter().enumerate().filter_map(|(i, logs)| Some((i, logs.get(name)?)));

@@ -183,6 +183,12 @@ impl Initializer for TruncatedNormal {
 }
 
 /// The number of connections of a unit that a variance is measured by: see [`VarianceScaling`].
+///
+/// # Example
+/// ```
+/// use carnyx_nn::Fan;
+/// assert_ne!(Fan::In, Fan::Out);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fan {
     /// The connections into a unit of this layer: signals keep their variance on the way forward.

@@ -98,6 +98,15 @@ impl<In: 'static, Out: 'static> ForkPointer for dyn Layer<In, Out = Out> {
 }
 
 /// Any layer from a tensor to a tensor.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Tensor};
+/// # use carnyx_nn::*;
+/// use std::sync::Arc;
+/// let layer: LayerRef = Arc::new(Dense::new(3));
+/// assert_eq!(layer.apply(&Tensor::input("x", [4])).rank(), 2);
+/// ```
 pub type LayerRef = Arc<dyn Layer<Tensor, Out = Tensor>>;
 
 macro_rules! transparent {

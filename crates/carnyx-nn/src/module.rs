@@ -216,6 +216,14 @@ impl<'a> Visitor<'a> {
 /// ```
 pub trait Variables: Module {
     /// All variables with their paths, each once, in the order of the walk.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.named_variables()[0].0, "scores/kernel");
+    /// ```
     fn named_variables(&self) -> Vec<(String, Variable)> {
         let (mut all, mut seen) = (Vec::new(), HashSet::new());
         self.visit(&mut Visitor::new(&mut |path, found| {
@@ -229,21 +237,57 @@ pub trait Variables: Module {
     }
 
     /// All variables, each once.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.variables().len(), 2);
+    /// ```
     fn variables(&self) -> Vec<Variable> {
         self.named_variables().into_iter().map(|(_, variable)| variable).collect()
     }
 
     /// The variables that an optimizer may change.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// net.freeze();
+    /// assert!(net.trainable().is_empty());
+    /// ```
     fn trainable(&self) -> Vec<Variable> {
         self.variables().into_iter().filter(Variable::is_trainable).collect()
     }
 
     /// Keeps all variables as they are from the next training step on; nothing is compiled again.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// net.layer("scores").unwrap().freeze();
+    /// assert!(net.trainable().is_empty());
+    /// ```
     fn freeze(&self) {
         self.variables().iter().for_each(|variable| variable.set_trainable(false));
     }
 
     /// Undoes [`freeze`](Variables::freeze).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// net.freeze();
+    /// net.unfreeze();
+    /// assert_eq!(net.trainable().len(), 2);
+    /// ```
     fn unfreeze(&self) {
         self.variables().iter().for_each(|variable| variable.set_trainable(true));
     }
@@ -268,6 +312,15 @@ pub trait Variables: Module {
     }
 
     /// The number of numbers in all variables that have a shape.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(3);
+    /// dense.apply(&Tensor::input("x", [4]));
+    /// assert_eq!(dense.num_parameters(), 4 * 3 + 3);
+    /// ```
     fn num_parameters(&self) -> usize {
         let sizes = self.variables().into_iter().filter_map(|variable| variable.shape());
         sizes.map(|shape| shape.iter().product::<usize>()).sum()
@@ -306,6 +359,14 @@ pub trait Variables: Module {
 impl<M: Module + ?Sized> Variables for M {}
 
 /// A layer with a name of its own: see [`Module::named`].
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Array, Tensor};
+/// # use carnyx_nn::*;
+/// let scores = Dense::new(3).named("scores");
+/// assert_eq!((scores.name(), scores.units()), (Some("scores"), 3));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Named<M> {
     name: String,
@@ -314,6 +375,13 @@ pub struct Named<M> {
 
 impl<M> Named<M> {
     /// The layer without its name.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert_eq!(Dense::new(3).named("scores").into_inner().units(), 3);
+    /// ```
     pub fn into_inner(self) -> M {
         self.inner
     }

@@ -100,18 +100,39 @@ impl Perceptron {
     }
 
     /// The greatest number of passes through the data: 1000, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().max_iterations(20);
+    /// # let _ = perceptron;
+    /// ```
     pub fn max_iterations(mut self, passes: usize) -> Perceptron {
         self.max_iterations = passes;
         self
     }
 
     /// By how much a pass must lower the mean loss of a sample to count as progress: 0.001, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().tolerance(1e-4);
+    /// # let _ = perceptron;
+    /// ```
     pub fn tolerance(mut self, tolerance: f64) -> Perceptron {
         self.tolerance = Some(tolerance);
         self
     }
 
     /// Goes through the data [`max_iterations`](Perceptron::max_iterations) times, come what may.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().without_tolerance();
+    /// # let _ = perceptron;
+    /// ```
     pub fn without_tolerance(mut self) -> Perceptron {
         self.tolerance = None;
         self
@@ -119,30 +140,65 @@ impl Perceptron {
 
     /// What a mistake is multiplied by before it is added to the weights: 1, unless given. As weights start at 0, it
     /// scales them all alike and, but for rounding, changes no decision.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().learning_rate(0.1);
+    /// # let _ = perceptron;
+    /// ```
     pub fn learning_rate(mut self, learning_rate: f64) -> Perceptron {
         self.learning_rate = learning_rate;
         self
     }
 
     /// Whether each pass takes the samples in another order (the default), which depends on the seed.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().shuffle(false);
+    /// # let _ = perceptron;
+    /// ```
     pub fn shuffle(mut self, shuffle: bool) -> Perceptron {
         self.shuffle = shuffle;
         self
     }
 
     /// The seed of the order of samples: 0, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().seed(42);
+    /// # let _ = perceptron;
+    /// ```
     pub fn seed(mut self, seed: u64) -> Perceptron {
         self.seed = seed;
         self
     }
 
     /// How many passes in a row without progress end the learning: 5, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().patience(10);
+    /// # let _ = perceptron;
+    /// ```
     pub fn patience(mut self, passes: usize) -> Perceptron {
         self.patience = passes;
         self
     }
 
     /// Without a bias: the plane goes through the origin.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_nn::Perceptron;
+    /// let perceptron = Perceptron::new().without_bias();
+    /// # let _ = perceptron;
+    /// ```
     pub fn without_bias(mut self) -> Perceptron {
         self.fit_bias = false;
         self
@@ -153,6 +209,16 @@ impl Perceptron {
     /// # Errors
     /// `shape` or `data`, if the arrays are not rows of numbers and one whole number for each, of at least two values;
     /// `fit`, if an option makes no sense; `non-finite`, if the weights overflow.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let report = Perceptron::new().fit(&x, &y)?;
+    /// assert!(report.separated);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn fit(&mut self, x: &Array, y: &Array) -> Result<PerceptronReport> {
         let site = Location::caller();
@@ -163,6 +229,17 @@ impl Perceptron {
     ///
     /// # Errors
     /// `fit`, if nothing was learned yet; `shape` or `data`, if `x` is not rows of as many finite features.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let mut perceptron = Perceptron::new();
+    /// perceptron.fit(&x, &y)?;
+    /// assert_eq!(perceptron.predict(&x)?, y);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn predict(&self, x: &Array) -> Result<Array> {
         let site = Location::caller();
@@ -201,6 +278,17 @@ impl Perceptron {
     ///
     /// # Errors
     /// As for [`predict`](Perceptron::predict), and as for [`fit`](Perceptron::fit) if `y` does not fit to `x`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let mut perceptron = Perceptron::new();
+    /// perceptron.fit(&x, &y)?;
+    /// assert_eq!(perceptron.score(&x, &y)?, 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn score(&self, x: &Array, y: &Array) -> Result<f64> {
         let site = Location::caller();
@@ -218,6 +306,17 @@ impl Perceptron {
     ///
     /// # Errors
     /// `fit`, if nothing was learned yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let mut perceptron = Perceptron::new();
+    /// perceptron.fit(&x, &y)?;
+    /// assert_eq!(perceptron.weights()?.shape(), [1, 2]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn weights(&self) -> Result<&Array> {
         let site = Location::caller();
@@ -228,6 +327,17 @@ impl Perceptron {
     ///
     /// # Errors
     /// `fit`, if nothing was learned yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let mut perceptron = Perceptron::new();
+    /// perceptron.fit(&x, &y)?;
+    /// assert_eq!(perceptron.bias()?.shape(), [1]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn bias(&self) -> Result<&Array> {
         let site = Location::caller();
@@ -238,6 +348,17 @@ impl Perceptron {
     ///
     /// # Errors
     /// `fit`, if nothing was learned yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::Perceptron;
+    /// let (x, y) = (Array::from([[0f32, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]]), Array::from([0i64, 0, 1, 1]));
+    /// let mut perceptron = Perceptron::new();
+    /// perceptron.fit(&x, &y)?;
+    /// assert_eq!(perceptron.labels()?, &Array::from([0i64, 1]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn labels(&self) -> Result<&Array> {
         let site = Location::caller();

@@ -10,6 +10,13 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// How much a fit prints.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Fit, Verbosity};
+/// let fit = Fit::epochs(3).verbose(Verbosity::Line);
+/// # let _ = fit;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verbosity {
     /// A bar that moves, on a terminal; one line for each epoch elsewhere.

@@ -8,6 +8,18 @@ use crate::optimizers::Optimizer;
 use carnyx_graph::{Result, Variable};
 
 /// A running fit, as callbacks see it.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Fit, callbacks::at_epoch_end};
+/// let fit = Fit::epochs(100).callback(at_epoch_end(|run| {
+///     if run.logs["loss"] < 0.01 {
+///         run.stop();
+///     }
+///     Ok(())
+/// }));
+/// # let _ = fit;
+/// ```
 pub struct Run<'a> {
     /// The number of the epoch, counted from 0 over all fits of the model.
     pub epoch: usize,

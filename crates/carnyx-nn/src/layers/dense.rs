@@ -33,6 +33,13 @@ pub struct Dense {
 
 impl Dense {
     /// A layer with `units` outputs.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert_eq!(Dense::new(10).apply(&Tensor::input("x", [784])).shape().to_string(), "[batch, 10]");
+    /// ```
     pub fn new(units: usize) -> Dense {
         Dense {
             units,
@@ -43,40 +50,96 @@ impl Dense {
     }
 
     /// What is applied to the sums: an [`Activation`], or any other layer from a tensor to a tensor.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let probabilities = Dense::new(10).activation(Softmax);
+    /// # let _ = probabilities;
+    /// ```
     pub fn activation(mut self, activation: impl Layer<Out = Tensor> + 'static) -> Dense {
         self.activation = Arc::new(activation);
         self
     }
 
     /// Without a bias.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert!(Dense::new(10).without_bias().bias().is_none());
+    /// ```
     pub fn without_bias(mut self) -> Dense {
         self.bias = None;
         self
     }
 
     /// How the kernel starts.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).activation(Relu).kernel_initializer(HeNormal);
+    /// # let _ = dense;
+    /// ```
     pub fn kernel_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
         self.kernel = Variable::new(initializer);
         self
     }
 
     /// How the bias starts.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).bias_initializer(Ones);
+    /// # let _ = dense;
+    /// ```
     pub fn bias_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
         self.bias = Some(Variable::new(initializer));
         self
     }
 
     /// The number of outputs.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert_eq!(Dense::new(10).units(), 10);
+    /// ```
     pub fn units(&self) -> usize {
         self.units
     }
 
     /// The weights, `[inputs, units]`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(3);
+    /// dense.apply(&Tensor::input("x", [4]));
+    /// assert_eq!(dense.kernel().shape(), Some(vec![4, 3]));
+    /// ```
     pub fn kernel(&self) -> &Variable {
         &self.kernel
     }
 
     /// The bias, `[units]`, if there is one.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(3);
+    /// dense.apply(&Tensor::input("x", [4]));
+    /// assert_eq!(dense.bias().and_then(|bias| bias.shape()), Some(vec![3]));
+    /// ```
     pub fn bias(&self) -> Option<&Variable> {
         self.bias.as_ref()
     }

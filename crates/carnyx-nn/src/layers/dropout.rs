@@ -34,6 +34,14 @@ pub struct Dropout {
 
 impl Dropout {
     /// A layer that drops a share `rate` of the elements, at least 0 and less than 1.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dropout = Dropout::new(0.2);
+    /// # let _ = dropout;
+    /// ```
     pub fn new(rate: f32) -> Dropout {
         Dropout { rate, shared: Vec::new(), noise: Noise::new() }
     }
@@ -53,6 +61,13 @@ impl Dropout {
     }
 
     /// The share of elements that is dropped.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert_eq!(Dropout::new(0.5).rate(), 0.5);
+    /// ```
     pub fn rate(&self) -> f32 {
         self.rate
     }

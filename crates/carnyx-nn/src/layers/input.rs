@@ -29,6 +29,14 @@ pub struct Input {
 
 impl Input {
     /// Samples of `shape`, without the batch: `[]` for one number each.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Input::new([28, 28])).then(Flatten);
+    /// assert_eq!(net.input().unwrap().shape().to_string(), "[batch, 28, 28]");
+    /// ```
     pub fn new(shape: impl Into<Vec<usize>>) -> Input {
         Input { shape: shape.into(), dtype: None }
     }
@@ -48,6 +56,13 @@ impl Input {
     }
 
     /// The shape of one sample.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert_eq!(Input::new([28, 28]).shape(), [28, 28]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }

@@ -25,6 +25,14 @@ pub struct Lambda {
 
 impl Lambda {
     /// The layer that applies `function`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let squares = Lambda::new(|x| x.square());
+    /// assert_eq!(squares.apply(&Tensor::input("x", [4])).rank(), 2);
+    /// ```
     pub fn new(function: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static) -> Lambda {
         Lambda { function: Arc::new(function) }
     }

@@ -26,11 +26,27 @@ pub struct Rescaling {
 
 impl Rescaling {
     /// A layer that multiplies by `scale`: a number, or an array that broadcasts.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let pixels = Rescaling::new(1.0 / 255.0);
+    /// # let _ = pixels;
+    /// ```
     pub fn new(scale: impl Into<Array>) -> Rescaling {
         Rescaling { scale: scale.into(), offset: None }
     }
 
     /// What is added afterwards: a number, or an array that broadcasts.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let pixels = Rescaling::new(1.0 / 127.5).offset(-1.0); // to [-1, 1]
+    /// # let _ = pixels;
+    /// ```
     pub fn offset(mut self, offset: impl Into<Array>) -> Rescaling {
         self.offset = Some(offset.into());
         self

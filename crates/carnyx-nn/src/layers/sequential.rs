@@ -44,11 +44,26 @@ struct Entry {
 
 impl Sequential {
     /// No layers yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// assert!(Sequential::new().is_empty());
+    /// ```
     pub fn new() -> Sequential {
         Sequential::default()
     }
 
     /// One layer more.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.len(), 2);
+    /// ```
     #[track_caller]
     pub fn then(mut self, layer: impl Layer<Out = Tensor> + 'static) -> Sequential {
         let site = Site::from(Location::caller());
@@ -72,31 +87,79 @@ impl Sequential {
     }
 
     /// The layers in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.layers().map(|layer| layer.kind()).collect::<Vec<_>>(), ["Flatten", "Dense"]);
+    /// ```
     pub fn layers(&self) -> impl ExactSizeIterator<Item = &LayerRef> {
         self.entries.iter().map(|entry| &entry.layer)
     }
 
     /// The names of the layers in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.names().collect::<Vec<_>>(), ["flatten", "scores"]);
+    /// ```
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.name)
     }
 
     /// The layers in order, with their names.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.iter().next().unwrap().0, "flatten");
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &LayerRef)> {
         self.entries.iter().map(|entry| (&*entry.name, &entry.layer))
     }
 
     /// The layer called `name`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert!(net.layer("scores").is_some() && net.layer("dense").is_none());
+    /// ```
     pub fn layer(&self, name: &str) -> Option<&LayerRef> {
         self.entries.iter().find(|entry| &*entry.name == name).map(|entry| &entry.layer)
     }
 
     /// The number of layers.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert_eq!(net.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there are no layers.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let net = Sequential::new().then(Flatten).then(Dense::new(3).named("scores"));
+    /// assert!(!net.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

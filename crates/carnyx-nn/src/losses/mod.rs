@@ -127,6 +127,13 @@ pub fn from_fn(
 }
 
 /// One loss of an [`Objective`], on one output.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::losses::{Loss, MeanSquaredError};
+/// let objective = MeanSquaredError.on("main").weight(0.9);
+/// assert_eq!(objective.terms()[0].output(), Some("main"));
+/// ```
 #[derive(Clone)]
 pub struct Term {
     output: Option<Arc<str>>,

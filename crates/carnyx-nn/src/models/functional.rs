@@ -20,6 +20,14 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// The inputs that a [`Functional`] is drawn with: `&x` for one, `[&a, &b]` for several.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Tensor};
+/// # use carnyx_nn::*;
+/// let (a, b) = (Tensor::input("a", [2]), Tensor::input("b", [3]));
+/// assert_eq!(DrawnInputs::tensors([&a, &b]).len(), 2);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the inputs of a drawing",
     note = "a `&Tensor`, a `[&Tensor; N]` and a `Vec<Tensor>` are"
@@ -58,6 +66,14 @@ impl DrawnInputs for Vec<Tensor> {
 
 /// The outputs that a [`Functional`] is drawn with: `&y` for one, `[&y, &z]` for several, `[("main", &y), …]` with
 /// names. Without names, outputs are called after the layers that gave them.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Tensor};
+/// # use carnyx_nn::*;
+/// let x = Tensor::input("x", [2]);
+/// assert_eq!(DrawnOutputs::named([("y", &x.exp())])[0].0.as_deref(), Some("y"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the outputs of a drawing",
     note = "a `&Tensor`, a `[&Tensor; N]`, a `[(&str, &Tensor); N]` and a `Vec<(String, Tensor)>` are"
@@ -247,6 +263,17 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     ///
     /// # Errors
     /// `name`, if there is no such layer; `output`, if it gives several tensors.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// assert_eq!(net.until("dense")?.outputs()[0].1.shape().to_string(), "[batch, 8]");
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn until(&self, name: &str) -> Result<Functional<In, Tensor>> {
         let site = Location::caller();
@@ -263,6 +290,18 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     ///
     /// # Errors
     /// `name`, if there is no such layer; `output`, if it gives several tensors.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// let head = Functional::new(&x, &Dense::new(3).apply(net.tensor("dense")?))?;
+    /// assert_eq!(head.names().last(), Some("dense_1"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn tensor(&self, name: &str) -> Result<&Tensor> {
         match &self.place(name)?.outputs[..] {
             [output] => Ok(output),
@@ -274,11 +313,33 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     }
 
     /// The layers with their names, each after those that it depends on; inputs are layers too.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// assert_eq!(net.layers().map(|(_, layer)| layer.kind()).collect::<Vec<_>>(), ["Input", "Dense", "Dense"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn layers(&self) -> impl ExactSizeIterator<Item = (&str, &dyn Module)> {
         self.drawing.places.iter().map(|place| (&*place.name, place.module()))
     }
 
     /// The names of the layers, in the same order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// assert_eq!(net.names().collect::<Vec<_>>(), ["x", "dense", "dense_1"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.drawing.places.iter().map(|place| &*place.name)
     }
@@ -287,16 +348,50 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     ///
     /// # Errors
     /// `name`, if there is no such layer.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// net.layer("dense")?.freeze();
+    /// assert_eq!(net.trainable().len(), 2);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn layer(&self, name: &str) -> Result<&dyn Module> {
         self.place(name).map(Place::module)
     }
 
     /// The inputs of the drawing.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// assert_eq!(net.inputs().len(), 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn inputs(&self) -> &[Tensor] {
         &self.drawing.inputs
     }
 
     /// The outputs of the drawing with their names.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let hidden = Dense::new(8).activation(Relu).apply(&x);
+    /// let net = Functional::new(&x, ("score", &Dense::new(1).apply(&hidden)))?;
+    /// assert_eq!(&*net.outputs()[0].0, "score");
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn outputs(&self) -> &[(Arc<str>, Tensor)] {
         &self.drawing.outputs
     }

@@ -74,6 +74,19 @@ type Drawn = (Vec<Tensor>, Vec<Tensor>, Vec<Arc<str>>);
 
 impl<L> Model<L> {
     /// One more number in the logs. A model with several outputs gives it for each of them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model = model.metric(RootMeanSquaredError);
+    /// model.fit((&x, &y), quiet())?;
+    /// assert!(model.evaluate((&x, &y))?.get("root_mean_squared_error").is_some());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn metric(mut self, metric: impl Metric) -> Model<L> {
         self.core.add_metric(Arc::new(metric), None);
         self
@@ -86,6 +99,17 @@ impl<L> Model<L> {
     }
 
     /// Names for the outputs, in order; without them they are `output_0`, `output_1`, ….
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model = model.outputs(["price"]);
+    /// assert!(model.fit((&x, [("price", &y)]), quiet()).is_ok());
+    /// ```
     pub fn outputs<const N: usize>(mut self, names: [&str; N]) -> Model<L> {
         self.core.network.name_outputs(names.map(Into::into).to_vec());
         self.core.forget();
@@ -94,12 +118,34 @@ impl<L> Model<L> {
 
     /// The seed of initial weights, of the order of samples and of random layers. Without it, it is 0: a program
     /// that is run twice gives the same numbers twice.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model = model.seed(42);
+    /// assert!(model.predict(&x).is_ok());
+    /// ```
     pub fn seed(mut self, seed: u64) -> Model<L> {
         self.core.seed = seed;
         self
     }
 
     /// Traces every step: for layers whose `call` takes decisions of its own.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model = model.dynamic();
+    /// assert!(model.fit((&x, &y), quiet()).is_ok());
+    /// ```
     pub fn dynamic(mut self) -> Model<L> {
         self.core.dynamic = true;
         self.core.forget();
@@ -141,11 +187,34 @@ impl<L> Model<L> {
     }
 
     /// The layer that was compiled. A model is used like it: `model.freeze()`, `model.layers()`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.network().len(), model.len());
+    /// # let _ = &mut model;
+    /// ```
     pub fn network(&self) -> &L {
         &self.layer
     }
 
     /// The number of epochs over all fits.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model.fit((&x, &y), quiet())?;
+    /// assert_eq!(model.epochs_trained(), 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn epochs_trained(&self) -> usize {
         self.core.epochs_trained
     }
@@ -155,6 +224,18 @@ impl<L> Model<L> {
     /// # Errors
     /// `data`, `loss-shape`, `shape` and others, before the first step, if model and data do not fit each other;
     /// `non-finite`, if the loss is no longer a finite number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// let history = model.fit((&x, &y), quiet())?;
+    /// assert_eq!(history.epochs.len(), 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn fit(&mut self, data: impl Into<Data>, fit: Fit<'_>) -> Result<History> {
         let site = Location::caller();
@@ -167,6 +248,17 @@ impl<L> Model<L> {
     ///
     /// # Errors
     /// As for [`fit`](Model::fit).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert!(model.evaluate((&x, &y))?["loss"] > 0.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
         let site = Location::caller();
@@ -178,6 +270,18 @@ impl<L> Model<L> {
     ///
     /// # Errors
     /// `data`, if the inputs do not fit the model; `output`, if the model has several outputs.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.predict(&x)?.shape(), [8, 1]);
+    /// # let _ = &mut model;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn predict(&self, x: impl Columns) -> Result<Array> {
         let site = Location::caller();
@@ -196,6 +300,18 @@ impl<L> Model<L> {
     ///
     /// # Errors
     /// `data`, if the inputs do not fit the model.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.predict_all(&x)?.len(), 1);
+    /// # let _ = &mut model;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
         let site = Location::caller();
@@ -221,6 +337,19 @@ impl<L> Model<L> {
 
     /// A table of the layers, their outputs and parameters. Sizes are known once the model has seen data, or if it
     /// begins with an [`Input`](crate::Input).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// model.predict(&x)?; // now the sizes are known
+    /// assert_eq!(model.summary().parameters(), 4);
+    /// # let _ = &mut model;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn summary(&self) -> Summary
     where
         L: crate::Module,

@@ -11,6 +11,19 @@ use std::fmt;
 use std::rc::Rc;
 
 /// One layer of a [`Summary`].
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::{Array, Tensor};
+/// # use carnyx_nn::*;
+/// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+/// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+/// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+/// model.predict(&x)?;
+/// assert_eq!(model.summary().rows[0].name, "dense");
+/// # let _ = &mut model;
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerRow {
     /// Its name in the model.

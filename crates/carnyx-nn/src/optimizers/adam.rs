@@ -32,23 +32,50 @@ pub struct Adam {
 
 impl Adam {
     /// Adam with `β₁ = 0.9`, `β₂ = 0.999` and `ε = 10⁻⁷`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Adam, Optimizer};
+    /// assert_eq!(Optimizer::new(Adam::new(1e-3)).learning_rate, 1e-3);
+    /// ```
     pub fn new(learning_rate: f64) -> Adam {
         Adam { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 
     /// How slowly the running averages of the gradient and of its square forget.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Adam;
+    /// let adam = Adam::new(1e-3).betas(0.9, 0.99);
+    /// # let _ = adam;
+    /// ```
     pub fn betas(mut self, beta_1: f64, beta_2: f64) -> Adam {
         (self.beta_1, self.beta_2) = (beta_1, beta_2);
         self
     }
 
     /// The number that keeps the division from exploding.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Adam;
+    /// let adam = Adam::new(1e-3).epsilon(1e-8);
+    /// # let _ = adam;
+    /// ```
     pub fn epsilon(mut self, epsilon: f64) -> Adam {
         self.epsilon = epsilon;
         self
     }
 
     /// Divides by the greatest running average so far, so that steps never grow again (Reddi et al., 2018).
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Adam;
+    /// let adam = Adam::new(1e-3).amsgrad();
+    /// # let _ = adam;
+    /// ```
     pub fn amsgrad(mut self) -> Adam {
         self.amsgrad = true;
         self

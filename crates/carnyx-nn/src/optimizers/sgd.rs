@@ -26,17 +26,37 @@ pub struct Sgd {
 
 impl Sgd {
     /// Descent with steps of `learning_rate`, without momentum.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Optimizer, Sgd};
+    /// assert_eq!(Optimizer::new(Sgd::new(0.01)).learning_rate, 0.01);
+    /// ```
     pub fn new(learning_rate: f64) -> Sgd {
         Sgd { learning_rate, momentum: 0.0, nesterov: false }
     }
 
     /// The share of the last step that is taken again: 0.9 is usual, 0 is none.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Sgd;
+    /// let sgd = Sgd::new(0.01).momentum(0.9);
+    /// # let _ = sgd;
+    /// ```
     pub fn momentum(mut self, momentum: f64) -> Sgd {
         self.momentum = momentum;
         self
     }
 
     /// Measures the slope where the momentum leads, not where the weight is.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Sgd;
+    /// let sgd = Sgd::new(0.01).momentum(0.9).nesterov();
+    /// # let _ = sgd;
+    /// ```
     pub fn nesterov(mut self) -> Sgd {
         self.nesterov = true;
         self
