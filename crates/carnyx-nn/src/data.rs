@@ -23,9 +23,24 @@ use std::sync::Arc;
 )]
 pub trait Columns {
     /// The arrays in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// assert_eq!([&Array::full([8, 2], 0f32)].arrays().len(), 1);
+    /// ```
     fn arrays(self) -> Vec<Array>;
 
     /// Which input or output of the model each array is for; empty if they come in the model's order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let x = Array::full([8, 2], 0f32);
+    /// assert_eq!(&*[("wide", &x)].names()[0], "wide");
+    /// ```
     fn names(&self) -> Vec<Arc<str>> {
         Vec::new()
     }
@@ -153,16 +168,40 @@ impl Data {
     }
 
     /// What the model is given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let data = Data::from((Array::full([8, 3], 1f32), Array::full([8], 0u8)));
+    /// assert_eq!(data.inputs()[0].shape(), [8, 3]);
+    /// ```
     pub fn inputs(&self) -> &[Array] {
         &self.inputs
     }
 
     /// What it should say.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let data = Data::from((Array::full([8, 3], 1f32), Array::full([8], 0u8)));
+    /// assert_eq!(data.targets()[0].shape(), [8]);
+    /// ```
     pub fn targets(&self) -> &[Array] {
         &self.targets
     }
 
     /// The number of samples: rows of the first input.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let data = Data::from((Array::full([8, 3], 1f32), Array::full([8], 0u8)));
+    /// assert_eq!(data.num_samples(), 8);
+    /// ```
     pub fn num_samples(&self) -> usize {
         self.inputs.first().map_or(0, Array::num_rows)
     }

@@ -33,23 +33,63 @@ pub struct Updates {
 
 impl Updates {
     /// Which variable takes which value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let count = Variable::from(Array::scalar(0f32));
+    /// let next = Tensor::read(&count) + 1.0;
+    /// assert_eq!(Updates::default().and(&count, &next).pairs().len(), 1);
+    /// ```
     pub fn pairs(&self) -> &[(Variable, Tensor)] {
         &self.pairs
     }
 
     /// One more assignment.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let count = Variable::from(Array::scalar(0f32));
+    /// let next = Tensor::read(&count) + 1.0;
+    /// next.eval_with(Updates::default().and(&count, &next))?;
+    /// assert_eq!(count.value()?.item()?, 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn and(mut self, variable: &Variable, value: impl Into<Tensor>) -> Updates {
         self.pairs.push((variable.clone(), value.into()));
         self
     }
 
     /// The step of the run's random numbers: an optimizer gives the number of its steps so far.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let count = Variable::from(Array::scalar(0f32));
+    /// let next = Tensor::read(&count) + 1.0;
+    /// let updates = Updates::default().and(&count, &next).at_step(7);
+    /// # let _ = updates;
+    /// ```
     pub fn at_step(mut self, step: u64) -> Updates {
         self.step = step;
         self
     }
 
     /// The seed of the run's random numbers.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let count = Variable::from(Array::scalar(0f32));
+    /// let next = Tensor::read(&count) + 1.0;
+    /// let updates = Updates::default().and(&count, &next).seed(42);
+    /// # let _ = updates;
+    /// ```
     pub fn seed(mut self, seed: u64) -> Updates {
         self.seed = seed;
         self
@@ -77,12 +117,31 @@ pub trait Eval {
     ///
     /// # Errors
     /// The first cause, if the tensor is invalid; `input`, if it depends on a placeholder.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// assert_eq!((Tensor::scalar(2f32) * 3.0).eval()?.item()?, 6.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     fn eval(&self) -> Result<Array>;
 
     /// The value of this tensor, after which `updates` happen: one program.
     ///
     /// # Errors
     /// As for [`eval`](Eval::eval), of any tensor in `updates` too.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let count = Variable::from(Array::scalar(0f32));
+    /// let next = Tensor::read(&count) + 1.0;
+    /// assert_eq!(next.eval_with(Updates::default().and(&count, &next))?.item()?, 1.0);
+    /// assert_eq!(count.value()?.item()?, 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     fn eval_with(&self, updates: Updates) -> Result<Array>;
 }
 

@@ -47,21 +47,60 @@ pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
     type Out;
 
     /// The outputs for the inputs `x`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let y = Dense::new(2).call(&Tensor::input("x", [3]));
+    /// assert_eq!(y.shape().to_string(), "[batch, 2]");
+    /// ```
     fn call(&self, x: &In) -> Self::Out;
 
     /// A drawing of the input, for a layer that knows it: a model that starts with [`Input`](crate::Input) is built
     /// before it sees data.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert!(Sequential::new().then(Input::new([3])).input().is_some());
+    /// assert!(Dense::new(3).input().is_none());
+    /// ```
     fn input(&self) -> Option<In> {
         None
     }
 
     /// The names of the outputs in order, for a layer that has names for them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let x = Tensor::input("x", [3]);
+    /// let net = Functional::new(&x, [("double", &(&x * 2.0))])?;
+    /// assert_eq!(&*net.output_names()[0], "double");
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     fn output_names(&self) -> Vec<Arc<str>> {
         Vec::new()
     }
 }
 
 /// Copies of layers whose type is not known: every layer has it.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::Tensor;
+/// # extern crate carnyx_nn as carnyx;
+/// # use carnyx::*;
+/// let net = Sequential::new().then(Dense::new(3)); // holds its layers as `Arc<dyn Layer>`
+/// let copy = net.copied();
+/// assert_ne!(copy.variables()[0].id(), net.variables()[0].id());
+/// ```
 pub trait ForkLayer<In> {
     /// An `Arc<dyn Layer<In, Out = …>>` with variables of its own.
     #[doc(hidden)]
@@ -151,9 +190,26 @@ transparent! {
 )]
 pub trait Tree: Sized + 'static {
     /// The tensors in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!((Tensor::input("a", [2]), Tensor::input("b", [3])).tensors().len(), 2);
+    /// ```
     fn tensors(&self) -> Vec<Tensor>;
 
     /// The same structure with other tensors, as many as [`tensors`](Tree::tensors) gave.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let x = Tensor::input("x", [2]);
+    /// assert_eq!(<[Tensor; 2]>::rebuild(&[x.clone(), x]).len(), 2);
+    /// ```
     fn rebuild(tensors: &[Tensor]) -> Self;
 }
 
@@ -208,6 +264,14 @@ tuples! {
 }
 
 /// How layers are used: `layer.apply(&x)`.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::Tensor;
+/// # extern crate carnyx_nn as carnyx;
+/// # use carnyx::*;
+/// assert_eq!(Dense::new(2).apply(&Tensor::input("x", [3])).shape().to_string(), "[batch, 2]");
+/// ```
 pub trait Apply<In: Tree>: Layer<In> + Clone + 'static
 where
     Self::Out: Tree,
@@ -231,6 +295,15 @@ where
     }
 
     /// The same under a name given here.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let wrong = Dense::new(0).apply_named("scores", &Tensor::input("x", [3]));
+    /// assert_eq!(wrong.check().unwrap_err().layers(), ["scores"]);
+    /// ```
     #[track_caller]
     fn apply_named(&self, name: &str, x: &In) -> Self::Out {
         apply_at(self, &name.into(), Location::caller().into(), x)

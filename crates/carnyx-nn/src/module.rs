@@ -33,25 +33,69 @@ use std::sync::Arc;
 )]
 pub trait Module {
     /// Shows every field to the visitor.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let mut paths = Vec::new();
+    /// Dense::new(3).visit(&mut Visitor::new(&mut |path, _| paths.push(path.join("/"))));
+    /// assert_eq!(paths[0], "kernel");
+    /// ```
     fn visit(&self, visitor: &mut Visitor);
 
     /// The name of the type, such as `Dense`; empty for what is no layer: numbers, lists, variables.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!((Dense::new(3).kind(), 3usize.kind()), ("Dense", ""));
+    /// ```
     fn kind(&self) -> &'static str {
         ""
     }
 
     /// The name that the user gave with [`named`](Module::named), if any.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!(Dense::new(3).named("scores").name(), Some("scores"));
+    /// ```
     fn name(&self) -> Option<&str> {
         None
     }
 
     /// What a diagram says of this module beside its type: `relu`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!(Relu.detail().as_deref(), Some("relu"));
+    /// ```
     fn detail(&self) -> Option<String> {
         None
     }
 
     /// A copy whose variables start from the same values and are its own from then on. `#[derive(Module)]` writes it;
     /// one calls [`copied`](crate::Variables::copied), which begins a new set of copies.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let dense = Dense::new(3);
+    /// let copy = dense.fork(&mut Forks::default());
+    /// assert_ne!(copy.kernel().id(), dense.kernel().id());
+    /// ```
     fn fork(&self, forks: &mut Forks) -> Self
     where
         Self: Sized;
@@ -95,6 +139,16 @@ pub struct Forks(HashMap<u64, Variable>);
 
 impl Forks {
     /// The copy of `variable`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let dense = Dense::new(3);
+    /// let copy = Forks::default().variable(dense.kernel());
+    /// assert_ne!(copy.id(), dense.kernel().id());
+    /// ```
     pub fn variable(&mut self, variable: &Variable) -> Variable {
         self.0.entry(variable.id()).or_insert_with(|| variable.fork()).clone()
     }
@@ -106,14 +160,39 @@ impl Forks {
 }
 
 /// Copies of what lies behind a pointer, of known type or not.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Dense, ForkPointer, Forks};
+/// use std::sync::Arc;
+/// let dense = Arc::new(Dense::new(3));
+/// let copy = dense.fork_arc(&mut Forks::default());
+/// assert_ne!(copy.kernel().id(), dense.kernel().id());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` behind a pointer cannot be copied with variables of its own"
 )]
 pub trait ForkPointer {
     /// A copy in an `Arc`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!(Dense::new(3).fork_arc(&mut Forks::default()).units(), 3);
+    /// ```
     fn fork_arc(&self, forks: &mut Forks) -> Arc<Self>;
 
     /// A copy in a `Box`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!(Dense::new(3).fork_box(&mut Forks::default()).units(), 3);
+    /// ```
     fn fork_box(&self, forks: &mut Forks) -> Box<Self>;
 }
 
@@ -128,6 +207,18 @@ impl<M: Module> ForkPointer for M {
 }
 
 /// What a walk comes across.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::Tensor;
+/// # extern crate carnyx_nn as carnyx;
+/// # use carnyx::*;
+/// let mut variables = 0;
+/// Dense::new(3).visit(&mut Visitor::new(&mut |_, found| {
+///     variables += usize::from(matches!(found, Found::Variable(_)));
+/// }));
+/// assert_eq!(variables, 2);
+/// ```
 #[derive(Clone, Copy)]
 pub enum Found<'a> {
     /// A layer of this [`kind`](Module::kind) begins.
@@ -160,6 +251,16 @@ pub struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     /// A walk that tells `tell` the path of each thing found.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let mut count = 0;
+    /// Sequential::new().then(Dense::new(3)).visit(&mut Visitor::new(&mut |_, _| count += 1));
+    /// assert!(count >= 4); // enter, kernel, bias, leave
+    /// ```
     pub fn new(tell: &'a mut dyn FnMut(&[String], Found)) -> Visitor<'a> {
         Visitor { path: Vec::new(), details: Vec::new(), tell }
     }
@@ -187,6 +288,16 @@ impl<'a> Visitor<'a> {
     }
 
     /// Visits a field. A name that the user gave it wins over `name`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let mut paths = Vec::new();
+    /// Visitor::new(&mut |path, _| paths.push(path.join("/"))).field("head", &Dense::new(3));
+    /// assert_eq!(paths[1], "head/kernel");
+    /// ```
     pub fn field(&mut self, name: &str, module: &dyn Module) {
         self.path.push(module.name().unwrap_or(name).to_owned());
         let kind = module.kind();
@@ -331,6 +442,17 @@ pub trait Variables: Module {
     ///
     /// # Errors
     /// `name`, if two of them would have one path.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let net = Sequential::new().then(Dense::new(3));
+    /// net.name_variables()?;
+    /// assert_eq!(net.variables()[0].path().as_deref(), Some("dense/kernel"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     fn name_variables(&self) -> Result {
         let (mut places, mut seen) = (HashMap::new(), HashSet::new());
         let mut clash = None;
@@ -452,6 +574,14 @@ pub struct Noise {
 
 impl Noise {
     /// A source of its own.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_ne!(Noise::new().address(), Noise::new().address());
+    /// ```
     pub fn new() -> Noise {
         Noise { place: Variable::new(Never).untrained() }
     }
@@ -461,6 +591,15 @@ impl Noise {
     }
 
     /// Where its random numbers come from: give it to [`Tensor::random_uniform`] and the like.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let noise = Noise::new();
+    /// assert_eq!(noise.address(), noise.clone().address());
+    /// ```
     pub fn address(&self) -> Address {
         self.place.path().map_or(Address(self.place.id()), |path| Address::of(&path))
     }

@@ -16,6 +16,14 @@ use carnyx_plot::{Figure, LineChart};
 pub trait PlotHistory {
     /// A panel for the loss and one for each metric, over the number of the epoch; dashed lines are the
     /// validation data. `.save("learning_curves.svg")` writes it.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx::prelude::*;
+    /// let epochs = [0.5, 0.25].map(|loss| Logs::from_iter([("loss", loss)]));
+    /// let figure = History::new(0, epochs.to_vec()).plot();
+    /// # let _ = figure;
+    /// ```
     fn plot(&self) -> Figure;
 }
 

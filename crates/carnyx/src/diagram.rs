@@ -30,6 +30,15 @@ pub trait Draw {
     ///
     /// # Errors
     /// `model`, if the sizes of the inputs are not known; the error of a layer that cannot be applied to them.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx::prelude::*;
+    /// let x = Tensor::input("x", [4]);
+    /// let net = Functional::new(&x, &Dense::new(2).apply(&x))?;
+    /// assert!(net.diagram()?.to_svg()?.contains("dense"));
+    /// # Ok::<(), carnyx::Error>(())
+    /// ```
     fn diagram(&self) -> Result<Diagram> {
         self.diagram_to(usize::MAX)
     }

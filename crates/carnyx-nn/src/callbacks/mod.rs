@@ -39,11 +39,34 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Ends the fit after this batch, or after this epoch if called at the end of one.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| {
+    ///     if run.logs["loss"] < 0.01 {
+    ///         run.stop();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
     pub fn stop(&mut self) {
         self.stopped = true;
     }
 
     /// The model's variables, for keeping their values and putting them back.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let mut best = Vec::new();
+    /// let callback = at_epoch_end(|run| {
+    ///     best = run.variables().iter().map(|variable| variable.value()).collect::<Result<_, _>>()?;
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
     pub fn variables(&self) -> &[Variable] {
         &self.variables
     }
@@ -70,41 +93,153 @@ impl Run<'_> {
 #[allow(unused_variables)]
 pub trait Callback {
     /// Before the first epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_train_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("{} epochs", run.epochs - run.epoch);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_train_begin(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// After the last epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_train_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("{}", run.logs);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_train_end(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// Before the first batch of an epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("epoch {}", run.epoch + 1);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// After the validation of an epoch: the logs have all numbers of the epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+    ///         run.optimizer.learning_rate *= 0.9;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_epoch_end(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// Before a batch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_batch_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("batch {} of {}", run.step + 1, run.steps);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_batch_begin(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// After a batch: the logs have the means since the epoch began.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_batch_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("loss so far {}", run.logs["loss"]);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_batch_end(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// Before the validation data is evaluated.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_validation_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("epoch {} is trained", run.epoch + 1);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_validation_begin(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
     /// After the validation data is evaluated.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_validation_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("{}", run.logs["val_loss"]);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     fn on_validation_end(&mut self, run: &mut Run) -> Result {
         Ok(())
     }

@@ -49,6 +49,13 @@ const EPSILON: f64 = 1e-7;
 
 impl Normalization {
     /// A layer that learns mean and variance of each feature (the last axis) from [`adapt`](Normalization::adapt).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// assert!(Normalization::new().mean().is_err()); // not adapted yet
+    /// ```
     pub fn new() -> Normalization {
         Normalization {
             axes: vec![-1],
@@ -114,6 +121,17 @@ impl Normalization {
     }
 
     /// The way back: `x · √variance + mean`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let normalization = Normalization::new();
+    /// normalization.adapt(&Array::from([[1f32], [3.0]]))?;
+    /// let back = normalization.clone().inverse();
+    /// # let _ = back;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn inverse(mut self) -> Normalization {
         self.direction = Direction::Inverse;
         self
@@ -123,6 +141,16 @@ impl Normalization {
     ///
     /// # Errors
     /// `variable`, before [`adapt`](Normalization::adapt).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let normalization = Normalization::new();
+    /// normalization.adapt(&Array::from([[1f32], [3.0]]))?;
+    /// assert_eq!(normalization.mean()?.element(0), 2.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn mean(&self) -> Result<Array> {
         self.mean.value()
     }
@@ -131,6 +159,16 @@ impl Normalization {
     ///
     /// # Errors
     /// `variable`, before [`adapt`](Normalization::adapt).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let normalization = Normalization::new();
+    /// normalization.adapt(&Array::from([[1f32], [3.0]]))?;
+    /// assert_eq!(normalization.variance()?.element(0), 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn variance(&self) -> Result<Array> {
         self.variance.value()
     }
@@ -139,6 +177,16 @@ impl Normalization {
     ///
     /// # Errors
     /// `data`, if there are no samples or a value is not finite; `shape`, if the data does not have the axes.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// let normalization = Normalization::new();
+    /// normalization.adapt(&Array::from([[1f32], [3.0]]))?;
+    /// assert_eq!(normalization.mean()?.shape(), [1]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn adapt(&self, data: &Array) -> Result {
         if data.is_empty() || data.shape().is_empty() {
             return Err(Error::new(

@@ -63,6 +63,17 @@ impl Traced {
     ///
     /// # Errors
     /// That of the layer, if it cannot be applied to them; `trace`, if it uses variables that are not its own.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let lambda = Lambda::new(|x| x.square() + 1.0);
+    /// let traced = Traced::of(&lambda, &Tensor::input("x", [3]))?;
+    /// assert_eq!(traced.apply(&vec![Tensor::input("x", [3])]).len(), 1);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn of<In: crate::Tree, L: Layer<In>>(layer: &L, inputs: &In) -> Result<Traced>
     where
         L::Out: crate::Tree,

@@ -56,6 +56,13 @@ pub struct BinaryCrossentropy;
 
 impl BinaryCrossentropy {
     /// The same for predictions before `sigmoid`: any numbers.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::BinaryCrossentropy;
+    /// let loss = BinaryCrossentropy.from_logits();
+    /// # let _ = loss;
+    /// ```
     pub fn from_logits(self) -> FromLogits<BinaryCrossentropy> {
         FromLogits(self)
     }
@@ -136,6 +143,13 @@ pub struct CategoricalCrossentropy;
 
 impl CategoricalCrossentropy {
     /// The same for predictions before `softmax`: any numbers.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::CategoricalCrossentropy;
+    /// let loss = CategoricalCrossentropy.from_logits();
+    /// # let _ = loss;
+    /// ```
     pub fn from_logits(self) -> FromLogits<CategoricalCrossentropy> {
         FromLogits(self)
     }
@@ -236,6 +250,13 @@ pub struct SparseCategoricalCrossentropy;
 
 impl SparseCategoricalCrossentropy {
     /// The same for predictions before `softmax`: any numbers.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::SparseCategoricalCrossentropy;
+    /// let loss = SparseCategoricalCrossentropy.from_logits();
+    /// # let _ = loss;
+    /// ```
     pub fn from_logits(self) -> FromLogits<SparseCategoricalCrossentropy> {
         FromLogits(self)
     }

@@ -43,13 +43,39 @@ use std::sync::Arc;
 /// ```
 pub trait Loss: Send + Sync + 'static {
     /// The name in logs: the type's name in snake case.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(Loss::name(&MeanSquaredError), "mean_squared_error");
+    /// ```
     fn name(&self) -> String;
 
     /// The loss of each sample: the last axis of the predictions vanishes.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::losses::*;
+    /// let (y, p) = (Tensor::from(&Array::from([[0f32], [1.0]])), Tensor::from(&Array::from([[1f32], [1.0]])));
+    /// assert_eq!(MeanSquaredError.per_sample(&y, &p).eval()?, Array::from([1f32, 0.0]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor;
 
     /// The mean over all samples of the batch: one number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::losses::*;
+    /// let (y, p) = (Tensor::from(&Array::from([[0f32], [1.0]])), Tensor::from(&Array::from([[1f32], [1.0]])));
+    /// assert_eq!(MeanSquaredError.of(&y, &p).eval()?.item()?, 0.5);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
         self.per_sample(target, prediction).mean()
@@ -60,6 +86,16 @@ pub trait Loss: Send + Sync + 'static {
     ///
     /// # Errors
     /// `data`, with the first value that makes no sense and its row.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::losses::*;
+    /// let labels = Array::from([0u8, 3]);
+    /// let prediction = carnyx_graph::Shape::from([2, 3]);
+    /// assert!(SparseCategoricalCrossentropy.check(&labels, &prediction).is_err());
+    /// ```
     fn check(&self, targets: &Array, prediction: &Shape) -> Result {
         let _ = (targets, prediction);
         Ok(())
@@ -92,6 +128,12 @@ pub trait Loss: Send + Sync + 'static {
     }
 
     /// This loss times `weight`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(MeanSquaredError.weight(0.5).terms()[0].weight(), 0.5);
+    /// ```
     fn weight(self, weight: f64) -> Objective
     where
         Self: Sized,
@@ -147,16 +189,34 @@ impl Term {
     }
 
     /// The output that it is for; `None` where it was not named.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(MeanSquaredError.on("main").terms()[0].output(), Some("main"));
+    /// ```
     pub fn output(&self) -> Option<&str> {
         self.output.as_deref()
     }
 
     /// The loss.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(MeanSquaredError.on("main").terms()[0].loss().name(), "mean_squared_error");
+    /// ```
     pub fn loss(&self) -> &dyn Loss {
         &*self.loss
     }
 
     /// The factor of the loss in the sum.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(MeanSquaredError.weight(0.1).terms()[0].weight(), 0.1);
+    /// ```
     pub fn weight(&self) -> f64 {
         self.weight
     }
@@ -189,11 +249,24 @@ impl Objective {
     }
 
     /// The losses, in the order they were given.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError, Objective};
+    /// let objective = Objective::from([MeanSquaredError.on("main"), MeanSquaredError.on("aux")]);
+    /// assert_eq!(objective.terms().len(), 2);
+    /// ```
     pub fn terms(&self) -> &[Term] {
         &self.0
     }
 
     /// All losses times `weight`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError};
+    /// assert_eq!(MeanSquaredError.on("main").weight(0.9).terms()[0].weight(), 0.9);
+    /// ```
     pub fn weight(mut self, weight: f64) -> Objective {
         self.0.iter_mut().for_each(|term| term.weight *= weight);
         self

@@ -62,6 +62,13 @@ pub struct BinaryAccuracy {
 
 impl BinaryAccuracy {
     /// Predictions above `threshold` mean 1.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::BinaryAccuracy;
+    /// let strict = BinaryAccuracy::threshold(0.9);
+    /// # let _ = strict;
+    /// ```
     pub fn threshold(threshold: f64) -> BinaryAccuracy {
         BinaryAccuracy { threshold }
     }
@@ -168,6 +175,13 @@ pub struct TopKAccuracy {
 
 impl TopKAccuracy {
     /// Right among the first `k`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::TopKAccuracy;
+    /// let metric = TopKAccuracy::new(3);
+    /// # let _ = metric;
+    /// ```
     pub fn new(k: usize) -> TopKAccuracy {
         TopKAccuracy { k }
     }
@@ -207,6 +221,13 @@ pub struct SparseTopKAccuracy {
 
 impl SparseTopKAccuracy {
     /// Right among the first `k`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::SparseTopKAccuracy;
+    /// let metric = SparseTopKAccuracy::new(3);
+    /// # let _ = metric;
+    /// ```
     pub fn new(k: usize) -> SparseTopKAccuracy {
         SparseTopKAccuracy { k }
     }

@@ -36,6 +36,12 @@ use std::collections::BTreeMap;
 /// ```
 pub trait Metric: Send + Sync + 'static {
     /// The name in logs: the type's name in snake case.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::metrics::{Accuracy, Metric};
+    /// assert_eq!(Accuracy.name(), "accuracy");
+    /// ```
     fn name(&self) -> String;
 
     /// What a saved file says of this metric; `None` if no file can describe it.
@@ -45,12 +51,35 @@ pub trait Metric: Send + Sync + 'static {
     }
 
     /// Adds what this batch tells to the totals.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// # use carnyx_nn::metrics::Metric;
+    /// let y = Tensor::from(&Array::from([1f32, 0.0]));
+    /// RootMeanSquaredError.update(&mut tally, &y, &y);
+    /// assert!(!tally.take_updates().is_empty());
+    /// ```
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor);
 
     /// The metric, from the totals.
     ///
     /// # Errors
     /// None, unless the metric has reasons of its own.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// # use carnyx_nn::metrics::Metric;
+    /// assert_eq!(RootMeanSquaredError.result(&tally)?, 0.0); // nothing was added yet
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     fn result(&self, tally: &Tally) -> Result<f64> {
         tally.mean()
     }
@@ -126,6 +155,16 @@ pub struct Tally {
 
 impl Tally {
     /// Adds `amount` (of any shape, but always the same one) to the total `name`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.add("hits", &Tensor::scalar(1f32));
+    /// assert_eq!(tally.take_updates().len(), 1);
+    /// ```
     pub fn add(&mut self, name: &'static str, amount: &Tensor) {
         let zeros = || Variable::from(Array::zeros(amount.shape().fixed().unwrap_or_default(), DType::F64));
         let total = self.totals.entry(name).or_insert_with(|| zeros().untrained()).clone();
@@ -134,6 +173,16 @@ impl Tally {
     }
 
     /// Adds `values` to a mean over all of them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.add_mean(&Tensor::from(&Array::from([1f32, 0.0])));
+    /// assert!(!tally.take_updates().is_empty());
+    /// ```
     pub fn add_mean(&mut self, values: &Tensor) {
         let count = values.shape().elements().unwrap_or(0);
         self.add_weighted(&values.sum(), count as f64);
@@ -149,6 +198,17 @@ impl Tally {
     ///
     /// # Errors
     /// None in practice: totals have values from the start.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// assert_eq!(tally.total("hits")?.item()?, 0.0);
+    /// # let _ = &mut tally;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn total(&self, name: &str) -> Result<Array> {
         self.totals.get(name).map_or_else(|| Ok(Array::scalar(0f64)), Variable::value)
     }
@@ -157,12 +217,32 @@ impl Tally {
     ///
     /// # Errors
     /// `shape`, if the total is not one number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// assert_eq!(tally.mean()?, 0.0);
+    /// # let _ = &mut tally;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn mean(&self) -> Result<f64> {
         let (total, count) = (self.total("total")?.item()?, self.total("count")?.item()?);
         Ok(if count == 0.0 { 0.0 } else { total / count })
     }
 
     /// What the batches traced so far change; they are forgotten here.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// assert!(tally.take_updates().is_empty());
+    /// ```
     pub fn take_updates(&mut self) -> Vec<(Variable, Tensor)> {
         std::mem::take(&mut self.updates)
     }
@@ -171,6 +251,17 @@ impl Tally {
     ///
     /// # Errors
     /// None in practice: zeros have the totals' shapes.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.reset()?;
+    /// # let _ = &mut tally;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn reset(&self) -> Result {
         self.totals
             .values()

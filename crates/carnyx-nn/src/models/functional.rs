@@ -37,6 +37,14 @@ pub trait DrawnInputs {
     type Tree: Tree;
 
     /// The tensors in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert_eq!(DrawnInputs::tensors(&Tensor::input("x", [3])).len(), 1);
+    /// ```
     fn tensors(self) -> Vec<Tensor>;
 }
 
@@ -83,6 +91,14 @@ pub trait DrawnOutputs {
     type Tree: Tree;
 
     /// The tensors in order, with their names where the user gave them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// assert!(DrawnOutputs::named(&Tensor::input("x", [3]))[0].0.is_none());
+    /// ```
     fn named(self) -> Vec<(Option<Arc<str>>, Tensor)>;
 }
 
@@ -221,6 +237,16 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     /// # Errors
     /// That of an invalid output; `model`, if an output depends on an input that is not listed, if an input leads
     /// to no output, or if something is listed twice; `name`, if two different layers were given one name.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let (a, b) = (Tensor::input("a", [3]), Tensor::input("b", [3]));
+    /// assert!(Functional::new([&a, &b], &(&a + &b)).is_ok());
+    /// assert_eq!(Functional::new(&a, &(&a + &b)).unwrap_err().title(), "an output depends on the input `b`");
+    /// ```
     #[track_caller]
     pub fn new<I, O>(inputs: I, outputs: O) -> Result<Functional<In, Out>>
     where

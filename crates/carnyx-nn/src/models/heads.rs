@@ -127,12 +127,42 @@ pub struct HeadReport {
 impl HeadReport {
     /// The share of the output's gradient among the lengths of all outputs' gradients at the shared layers, with the
     /// weights of the losses: from 0 to 1.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let x = Tensor::input("x", [3]);
+    /// # let hidden = Dense::new(4).apply(&x);
+    /// # let (one, two) = (Dense::new(1).apply(&hidden), Dense::new(1).apply(&hidden));
+    /// # let mut model = Functional::new(&x, [("one", &one), ("two", &two)])?.compile(Sgd::new(0.01), MeanSquaredError);
+    /// # let (data, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let history = model.fit((&data, [&y, &y]), Fit::epochs(1).head_report().verbose(Verbosity::Silent))?;
+    /// let report = history.heads().unwrap();
+    /// assert!(report.share("one", 0).unwrap() <= 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn share(&self, output: &str, epoch: usize) -> Option<f64> {
         self.epochs.get(epoch)?.get(&format!("{output}{SHARE}"))
     }
 
     /// The cosine of the angle between the gradients of two outputs at the shared layers: 1 if both pull in the same
     /// direction, -1 if one undoes what the other does.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let x = Tensor::input("x", [3]);
+    /// # let hidden = Dense::new(4).apply(&x);
+    /// # let (one, two) = (Dense::new(1).apply(&hidden), Dense::new(1).apply(&hidden));
+    /// # let mut model = Functional::new(&x, [("one", &one), ("two", &two)])?.compile(Sgd::new(0.01), MeanSquaredError);
+    /// # let (data, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let history = model.fit((&data, [&y, &y]), Fit::epochs(1).head_report().verbose(Verbosity::Silent))?;
+    /// let report = history.heads().unwrap();
+    /// assert!(report.cosine("one", "two", 0).unwrap() <= 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn cosine(&self, one: &str, other: &str, epoch: usize) -> Option<f64> {
         let logs = self.epochs.get(epoch)?;
         logs.get(&format!("{one}_{other}{COSINE}")).or_else(|| logs.get(&format!("{other}_{one}{COSINE}")))
@@ -147,6 +177,21 @@ impl HeadReport {
 
 impl History {
     /// What each output taught the shared layers, if the fit was asked for it.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let x = Tensor::input("x", [3]);
+    /// # let hidden = Dense::new(4).apply(&x);
+    /// # let (one, two) = (Dense::new(1).apply(&hidden), Dense::new(1).apply(&hidden));
+    /// # let mut model = Functional::new(&x, [("one", &one), ("two", &two)])?.compile(Sgd::new(0.01), MeanSquaredError);
+    /// # let (data, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let history = model.fit((&data, [&y, &y]), Fit::epochs(1).head_report().verbose(Verbosity::Silent))?;
+    /// let report = history.heads().unwrap();
+    /// assert_eq!(report.outputs, ["one", "two"]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn heads(&self) -> Option<HeadReport> {
         let outputs: Vec<String> = self
             .epochs

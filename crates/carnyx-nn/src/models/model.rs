@@ -35,6 +35,16 @@ where
 {
     /// This layer as a model that `optimizer` trains to make `objective` small. Its variables get the paths of
     /// their places.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Dense::new(1).compile(Adam::new(1e-3), MeanSquaredError);
+    /// assert_eq!(model.epochs_trained(), 0);
+    /// ```
     fn compile(self, optimizer: impl Into<Optimizer>, objective: impl Into<Objective>) -> Model<Self> {
         let layer = Arc::new(self);
         let network = Network::new(layer.clone());
@@ -93,6 +103,17 @@ impl<L> Model<L> {
     }
 
     /// One more number in the logs, for the output of that name only.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Dense::new(1).compile(Sgd::new(0.1), MeanSquaredError).outputs(["price"]);
+    /// let mut model = model.metric_on("price", RootMeanSquaredError);
+    /// assert!(model.fit((&x, &y), quiet()).is_ok());
+    /// ```
     pub fn metric_on(mut self, output: &str, metric: impl Metric) -> Model<L> {
         self.core.add_metric(Arc::new(metric), Some(output.into()));
         self
@@ -153,6 +174,18 @@ impl<L> Model<L> {
     }
 
     /// Runs on another executor than the process's shared one: another number of threads, another device.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// use carnyx_cpu::Cpu;
+    /// let model = Dense::new(1).compile(Sgd::new(0.1), MeanSquaredError);
+    /// let mut model = model.on_executor(std::sync::Arc::new(Cpu::new(1)));
+    /// assert!(model.fit((&x, &y), quiet()).is_ok());
+    /// ```
     pub fn on_executor(mut self, executor: Arc<dyn Executor>) -> Model<L> {
         self.core.run_on(executor);
         self

@@ -84,21 +84,61 @@ impl Summary {
     }
 
     /// The number of numbers in all variables that have a shape.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Sequential::new().then(Input::new([3])).then(Dense::new(2)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.summary().parameters(), 3 * 2 + 2);
+    /// ```
     pub fn parameters(&self) -> usize {
         self.rows.iter().filter_map(|row| row.parameters).sum()
     }
 
     /// How many of those are trained.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Sequential::new().then(Input::new([3])).then(Dense::new(2)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert!(model.summary().trainable() <= model.summary().parameters());
+    /// ```
     pub fn trainable(&self) -> usize {
         self.rows.iter().map(|row| row.trainable).sum()
     }
 
     /// Multiplications with an addition in matrix products, for one sample.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Sequential::new().then(Input::new([3])).then(Dense::new(2)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.summary().multiply_adds(), 3 * 2);
+    /// ```
     pub fn multiply_adds(&self) -> usize {
         self.rows.iter().map(|row| row.multiply_adds).sum()
     }
 
     /// Bytes of all variables.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let model = Sequential::new().then(Input::new([3])).then(Dense::new(2)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert_eq!(model.summary().bytes(), 4 * model.summary().parameters());
+    /// ```
     pub fn bytes(&self) -> usize {
         self.rows.iter().map(|row| row.bytes).sum()
     }

@@ -43,9 +43,25 @@ use std::sync::Arc;
 /// ```
 pub trait Rule: Send + Sync + 'static {
     /// The name in summaries and files: the type's name in snake case.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// use carnyx_nn::Sgd;
+    /// use carnyx_nn::optimizers::Rule;
+    /// assert_eq!(Rule::name(&Sgd::new(0.1)), "sgd");
+    /// ```
     fn name(&self) -> &'static str;
 
     /// The learning rate at first.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// use carnyx_nn::Sgd;
+    /// use carnyx_nn::optimizers::Rule;
+    /// assert_eq!(Rule::learning_rate(&Sgd::new(0.1)), 0.1);
+    /// ```
     fn learning_rate(&self) -> f64;
 
     /// What a saved file says of this rule; `None` if no file can describe it.
@@ -61,10 +77,42 @@ pub trait Rule: Send + Sync + 'static {
     }
 
     /// The new value of `weight`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    ///
+    /// struct Averaged;
+    /// impl Rule for Averaged {
+    ///     fn name(&self) -> &'static str { "averaged" }
+    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
+    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
+    ///     }
+    /// }
+    /// ```
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor;
 }
 
 /// Where training stands, as part of the program.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::Tensor;
+/// use carnyx_nn::optimizers::{Rule, Slots, Step};
+///
+/// struct Averaged;
+/// impl Rule for Averaged {
+///     fn name(&self) -> &'static str { "averaged" }
+///     fn learning_rate(&self) -> f64 { 0.1 }
+///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
+///         weight - mean * &at.learning_rate / at.warmth(0.9)
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The learning rate: one number.
@@ -75,6 +123,22 @@ pub struct Step {
 
 impl Step {
     /// `1 - decay^number`: how much of a moving average that began at zero has been filled.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    ///
+    /// struct Averaged;
+    /// impl Rule for Averaged {
+    ///     fn name(&self) -> &'static str { "averaged" }
+    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
+    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
+    ///     }
+    /// }
+    /// ```
     #[track_caller]
     pub fn warmth(&self, decay: f64) -> Tensor {
         1.0 - Tensor::scalar(decay as f32).pow(&self.number)
@@ -84,6 +148,22 @@ impl Step {
 type Memory = BTreeMap<(u64, &'static str), Variable>;
 
 /// What a rule remembers of one weight.
+///
+/// # Example
+/// ```
+/// # use carnyx_graph::Tensor;
+/// use carnyx_nn::optimizers::{Rule, Slots, Step};
+///
+/// struct Averaged;
+/// impl Rule for Averaged {
+///     fn name(&self) -> &'static str { "averaged" }
+///     fn learning_rate(&self) -> f64 { 0.1 }
+///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
+///         weight - mean * &at.learning_rate / at.warmth(0.9)
+///     }
+/// }
+/// ```
 pub struct Slots<'a> {
     weight: &'a Variable,
     memory: &'a mut Memory,
@@ -93,6 +173,22 @@ pub struct Slots<'a> {
 impl Slots<'_> {
     /// Replaces the slot `name` (zeros at first, of the weight's shape and type) by `next(slot)`, and returns the
     /// new value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    ///
+    /// struct Averaged;
+    /// impl Rule for Averaged {
+    ///     fn name(&self) -> &'static str { "averaged" }
+    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
+    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
+    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
+    ///     }
+    /// }
+    /// ```
     #[track_caller]
     pub fn update(&mut self, name: &'static str, next: impl FnOnce(Tensor) -> Tensor) -> Tensor {
         let slot = slot_of(self.memory, self.weight, name);
@@ -146,6 +242,15 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// An optimizer that follows `rule`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::{Adam, Eval, Optimizer};
+    /// let mut optimizer = Optimizer::new(Adam::new(0.1));
+    /// assert_eq!(optimizer.learning_rate, 0.1);
+    /// # let _ = &mut optimizer;
+    /// ```
     pub fn new(rule: impl Rule) -> Optimizer {
         let learning_rate = rule.learning_rate();
         let iterations = Variable::from(Array::scalar(0i64)).untrained();
@@ -172,6 +277,15 @@ impl Optimizer {
     }
 
     /// The rule's name.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::{Adam, Eval, Optimizer};
+    /// let mut optimizer = Optimizer::new(Adam::new(0.1));
+    /// assert_eq!(optimizer.name(), "adam");
+    /// # let _ = &mut optimizer;
+    /// ```
     pub fn name(&self) -> &'static str {
         self.rule.name()
     }
@@ -180,11 +294,30 @@ impl Optimizer {
     ///
     /// # Errors
     /// None in practice: the counter always has a value.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::{Adam, Eval, Optimizer};
+    /// let mut optimizer = Optimizer::new(Adam::new(0.1));
+    /// assert_eq!(optimizer.iterations()?, 0);
+    /// # let _ = &mut optimizer;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     pub fn iterations(&self) -> Result<u64> {
         Ok(self.iterations.value()?.item()? as u64)
     }
 
     /// Everything that the optimizer remembers, for saving: the number of steps, the learning rate, and the slots.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::{Adam, Eval, Optimizer};
+    /// let mut optimizer = Optimizer::new(Adam::new(0.1));
+    /// assert_eq!(optimizer.variables().len(), 2); // no weight has been seen
+    /// # let _ = &mut optimizer;
+    /// ```
     pub fn variables(&self) -> Vec<Variable> {
         let mut variables = vec![self.iterations.clone(), self.rate.clone()];
         variables.extend(self.memory.values().cloned());
@@ -214,6 +347,19 @@ impl Optimizer {
     }
 
     /// What one step changes: the weights, what the rule remembers of them, and the number of steps.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// # use carnyx_nn::{Adam, Eval, Optimizer};
+    /// let mut optimizer = Optimizer::new(Adam::new(0.1));
+    /// let w = Variable::from(Array::scalar(1f32));
+    /// let loss = Tensor::read(&w).square();
+    /// let updates = optimizer.update(&loss.gradients(std::slice::from_ref(&w)));
+    /// loss.eval_with(updates)?;
+    /// assert!(w.value()?.item()? < 1.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
     #[track_caller]
     pub fn update(&mut self, gradients: &Gradients) -> Updates {
         // The variable has no axes and the type f32, and so has the value: it always fits.

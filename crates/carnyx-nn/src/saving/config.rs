@@ -70,6 +70,13 @@ pub(super) enum Style {
 
 impl Config {
     /// The configuration of a class of Keras, or of one of Carnyx's own if the name begins with `Carnyx>`.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Config;
+    /// let config = Config::new("ZeroPadding1D");
+    /// # let _ = config;
+    /// ```
     pub fn new(class: &'static str) -> Config {
         Config { class, fields: Vec::new(), variables: Vec::new(), content: Content::Nothing, mistake: None }
     }

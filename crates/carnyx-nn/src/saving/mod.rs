@@ -293,6 +293,13 @@ fn whole(layer: &dyn Module, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Co
 }
 
 /// Weights alone, of any layer or model.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Dense, SaveWeights};
+/// let error = Dense::new(3).load_weights("weights.txt").unwrap_err();
+/// assert_eq!(error.code(), "file");
+/// ```
 pub trait SaveWeights: Module {
     /// Writes all variables: `.weights.h5` as Keras does, `.safetensors` with the names of the variables.
     ///
