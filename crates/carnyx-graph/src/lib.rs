@@ -31,5 +31,5 @@ pub use infer::Facts;
 pub use op::{Address, Distribution, Op};
 pub use shape::{Dim, Shape, row_major_strides};
 pub use tensor::{Application, Axes, Effect, Mode, Origin, Tensor};
-pub use tensor::{concat, described, in_order, made_of, redraw, redraw_with, stack};
+pub use tensor::{concat, described, in_order, in_order_from, made_of, redraw, redraw_with, stack};
 pub use variable::{Initializer, Variable};

@@ -5,6 +5,7 @@
 //! panic.
 
 use crate::{ForkPointer, Forks, Module, Named};
+use carnyx_graph::op::Op;
 use carnyx_graph::{Application, Mode, Origin, Site, Tensor};
 use std::any::Any;
 use std::panic::Location;
@@ -418,6 +419,21 @@ where
 fn is_ours(site: &Site) -> bool {
     let layers = file!().trim_end_matches("layer.rs");
     site.file.strip_prefix(layers).is_some_and(|file| !file.ends_with("tests.rs"))
+}
+
+/// The name of the `i`-th input of a drawing.
+pub(crate) fn input_name(i: usize, input: &Tensor) -> Arc<str> {
+    match input.op() {
+        Op::Input(name) => name.clone(),
+        _ => format!("input_{i}").into(),
+    }
+}
+
+/// `dense`, `dense_1`, …: the first that is not taken.
+pub(crate) fn free_name(base: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (1..).map(|i| format!("{base}_{i}"));
+    let mut names = std::iter::once(base.to_owned()).chain(numbered);
+    names.find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 /// `BatchNorm` is `batch_norm`; no name at all is `layer`.

@@ -480,6 +480,22 @@ pub trait Variables: Module {
 
 impl<M: Module + ?Sized> Variables for M {}
 
+/// What two uses of one layer have in common.
+pub(crate) trait Identity: Module {
+    /// The ids of variables and sources of random numbers.
+    fn identity(&self) -> Vec<u64> {
+        let mut identity = Vec::new();
+        self.visit(&mut Visitor::new(&mut |_, found| match found {
+            Found::Variable(variable) => identity.push(variable.id()),
+            Found::Noise(noise) => identity.push(noise.id()),
+            Found::Enter(_) | Found::Leave => {}
+        }));
+        identity
+    }
+}
+
+impl<M: Module + ?Sized> Identity for M {}
+
 /// A layer with a name of its own: see [`Module::named`].
 ///
 /// # Example

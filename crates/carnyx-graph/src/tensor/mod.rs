@@ -14,7 +14,7 @@ mod redraw;
 mod reduce;
 
 pub use movement::{concat, stack};
-pub use redraw::{Application, Origin, described, in_order, made_of, redraw, redraw_with};
+pub use redraw::{Application, Origin, described, in_order, in_order_from, made_of, redraw, redraw_with};
 pub use reduce::Axes;
 
 use crate::infer::{Facts, infer};

@@ -90,6 +90,20 @@ pub fn made_of(tensor: &Tensor) -> Vec<Tensor> {
 /// assert_eq!(order, ["input", "exp", "add"]);
 /// ```
 pub fn in_order(outputs: &[Tensor]) -> Vec<Tensor> {
+    in_order_from(outputs, &|_| false)
+}
+
+/// [`in_order`], but not beyond the tensors that `is_given`: they come without what they are made of.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Tensor, in_order_from};
+/// let x = Tensor::input("x", [4]);
+/// let hidden = x.exp();
+/// let order = in_order_from(&[hidden.log()], &|tensor| tensor.address() == hidden.address());
+/// assert_eq!(order.iter().map(|tensor| tensor.op().name()).collect::<Vec<_>>(), ["exp", "log"]);
+/// ```
+pub fn in_order_from(outputs: &[Tensor], is_given: &dyn Fn(&Tensor) -> bool) -> Vec<Tensor> {
     enum Visit {
         Enter(Tensor),
         Leave(Tensor),
@@ -100,7 +114,7 @@ pub fn in_order(outputs: &[Tensor]) -> Vec<Tensor> {
         match visit {
             Visit::Enter(tensor) => {
                 if seen.insert(tensor.address()) {
-                    let parts = made_of(&tensor);
+                    let parts = if is_given(&tensor) { Vec::new() } else { made_of(&tensor) };
                     pending.push(Visit::Leave(tensor));
                     pending.extend(parts.into_iter().rev().map(Visit::Enter));
                 }
@@ -157,21 +171,11 @@ pub fn redraw_with(
     for (old, new) in replaced {
         redrawing.remember(old, new.clone());
     }
-    let replaced: Vec<usize> = replaced.iter().map(|(old, _)| old.address()).collect();
     // What lies behind a replaced tensor is not walked: it may be data that nobody gives.
-    let mut pending: Vec<(Tensor, bool)> =
-        outputs.iter().rev().map(|tensor| (tensor.clone(), false)).collect();
-    while let Some((tensor, is_ready)) = pending.pop() {
-        if redrawing.new.contains_key(&tensor.address()) || replaced.contains(&tensor.address()) {
-            continue;
-        }
-        if is_ready {
+    for tensor in in_order_from(outputs, &|tensor| redrawing.new.contains_key(&tensor.address())) {
+        if !redrawing.new.contains_key(&tensor.address()) {
             let new = redrawing.describe(&tensor, apply)?;
             redrawing.remember(&tensor, new);
-        } else {
-            let parts = made_of(&tensor);
-            pending.push((tensor, true));
-            pending.extend(parts.into_iter().rev().map(|part| (part, false)));
         }
     }
     Ok(outputs.iter().map(|tensor| redrawing.new_of(tensor)).collect())

@@ -1,6 +1,6 @@
 //! Layers in a row.
 
-use crate::layer::{apply_at, snake_case};
+use crate::layer::{apply_at, free_name, snake_case};
 use crate::{Forks, Layer, LayerRef, Module, Visitor};
 use carnyx_graph::{Error, Site, Tensor};
 use std::panic::Location;
@@ -80,10 +80,7 @@ impl Sequential {
 
     /// `dense`, `dense_1`, …: the first that is not taken.
     fn free_name(&self, kind: &str) -> String {
-        let base = snake_case(kind);
-        let numbered = (1..).map(|i| format!("{base}_{i}"));
-        let mut names = std::iter::once(base.clone()).chain(numbered);
-        names.find(|name| self.layer(name).is_none()).unwrap_or(base)
+        free_name(&snake_case(kind), |name| self.layer(name).is_some())
     }
 
     /// The layers in order.

@@ -1,5 +1,6 @@
 //! A layer that is known by what it computes, not by the program that describes it.
 
+use crate::layer::input_name;
 use crate::losses::count;
 use crate::{Forks, Layer, Module, Variables, Visitor};
 use carnyx_graph::op::Op;
@@ -97,11 +98,7 @@ impl Traced {
     ) -> Result<Traced> {
         let trace = |mode: Mode| -> Result<Expression> {
             let placeholder = |(i, input): (usize, &Tensor)| -> Result<Tensor> {
-                let name = match input.op() {
-                    Op::Input(name) => name.to_string(),
-                    _ => format!("input_{i}"),
-                };
-                Ok(Tensor::placeholder(&name, input.facts()?.clone(), mode))
+                Ok(Tensor::placeholder(&input_name(i, input), input.facts()?.clone(), mode))
             };
             let inputs: Vec<Tensor> = inputs.iter().enumerate().map(placeholder).collect::<Result<_>>()?;
             let outputs = call(&inputs)?;
@@ -222,10 +219,7 @@ impl Layer<Vec<Tensor>> for Traced {
 
     fn input(&self) -> Option<Vec<Tensor>> {
         let drawing = |(i, tensor): (usize, &Tensor)| {
-            let name = match tensor.op() {
-                Op::Input(name) => name.to_string(),
-                _ => format!("input_{i}"),
-            };
+            let name = input_name(i, tensor);
             tensor.facts().ok().map(|facts| Tensor::placeholder(&name, facts.clone(), Mode::Blueprint))
         };
         self.inference.inputs.iter().enumerate().map(drawing).collect()

@@ -5,13 +5,15 @@
 //! is computed between layers is repeated. Invariant: a [`Functional`] is complete (its outputs depend on its inputs
 //! and on nothing else that a run would have to be given), and its layers have names of their own.
 
-use crate::layer::{DrawnLayer, apply_at};
+use crate::layer::{DrawnLayer, apply_at, free_name, input_name};
 use crate::layers::Input;
 use crate::losses::list;
-use crate::{Forks, Found, Layer, Module, Tree, Visitor};
+use crate::module::Identity;
+use crate::{Forks, Layer, Module, Tree, Visitor};
 use carnyx_graph::op::Op;
 use carnyx_graph::{
-    Application, Dim, Error, Mode, Result, Site, Tensor, Variable, in_order, redraw, redraw_with,
+    Application, Dim, Error, Mode, Result, Site, Tensor, Variable, in_order, in_order_from, redraw,
+    redraw_with,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -471,7 +473,7 @@ impl Drawing {
                 let Ok(layer) = application.layer.clone().downcast::<DrawnLayer>() else {
                     return Err(Error::new("model", "a layer of this drawing is not one of this library"));
                 };
-                let identity = identity(&*layer.module);
+                let identity = layer.module.identity();
                 let place = match known.get(&identity).filter(|_| !identity.is_empty()) {
                     Some(&place) => place,
                     None => self.add_layer(layer)?,
@@ -481,7 +483,7 @@ impl Drawing {
             } else if let Op::Read(variable) = tensor.op() {
                 self.add_variable(variable);
             } else if let Op::Input(name) = tensor.op() {
-                let inputs: Vec<Arc<str>> = self.inputs.iter().map(input_name).collect();
+                let inputs: Vec<Arc<str>> = self.inputs.iter().map(shown_name).collect();
                 return Err(Error::new("model", format!("an output depends on the input `{name}`"))
                     .at(tensor.site())
                     .label("which is not among the model's inputs")
@@ -500,7 +502,7 @@ impl Drawing {
         }
         match met.iter().position(|met| !met) {
             Some(missing) => {
-                let name = input_name(&self.inputs[missing]);
+                let name = shown_name(&self.inputs[missing]);
                 Err(Error::new("model", format!("the input `{name}` leads to no output"))
                     .at(self.inputs[missing].site())
                     .label("nothing that is listed as an output depends on it")
@@ -514,23 +516,11 @@ impl Drawing {
     fn in_order(&self, outputs: &[Tensor]) -> Vec<Tensor> {
         // An input in the middle of a larger drawing hides what it is made of.
         let is_input = |tensor: &Tensor| self.inputs.iter().any(|input| input.address() == tensor.address());
-        let all = in_order(outputs);
-        let mut needed: Vec<usize> = outputs.iter().map(Tensor::address).collect();
-        let mut seen: std::collections::HashSet<usize> = needed.iter().copied().collect();
-        let at: HashMap<usize, &Tensor> = all.iter().map(|tensor| (tensor.address(), tensor)).collect();
-        while let Some(next) = needed.pop() {
-            let Some(tensor) = at.get(&next).filter(|tensor| !is_input(tensor)) else { continue };
-            let parts = carnyx_graph::made_of(tensor).into_iter().map(|part| part.address());
-            needed.extend(parts.filter(|part| seen.insert(*part)));
-        }
-        all.into_iter().filter(|tensor| seen.contains(&tensor.address())).collect()
+        in_order_from(outputs, &is_input)
     }
 
     fn add_input(&mut self, tensor: &Tensor, index: usize) -> Result {
-        let name = match tensor.op() {
-            Op::Input(name) => name.clone(),
-            _ => format!("input_{index}").into(),
-        };
+        let name = input_name(index, tensor);
         if self.places.iter().any(|place| place.name == name) {
             return Err(Error::new("name", format!("two inputs or layers are named `{name}`"))
                 .at(tensor.site())
@@ -554,10 +544,7 @@ impl Drawing {
 
     /// `dense`, `dense_1`, …: the first that is not taken.
     fn free_name(&self, base: &str) -> Arc<str> {
-        let numbered = (1..).map(|i| format!("{base}_{i}"));
-        let mut names = std::iter::once(base.to_owned()).chain(numbered);
-        let is_free = |name: &String| !self.places.iter().any(|place| *place.name == **name);
-        names.find(is_free).unwrap_or_default().into()
+        free_name(base, |name| self.places.iter().any(|place| &*place.name == name)).into()
     }
 
     fn add_layer(&mut self, layer: Arc<DrawnLayer>) -> Result<usize> {
@@ -604,11 +591,7 @@ impl Drawing {
                 Node::Input(_) | Node::Variable(_) => None,
             })
             .collect();
-        let input = |old: &Tensor| match old.facts() {
-            Ok(facts) => Tensor::placeholder(&input_name(old), facts.clone(), Mode::Blueprint),
-            Err(error) => Tensor::invalid(error),
-        };
-        let inputs: Vec<Tensor> = self.inputs.iter().map(input).collect();
+        let inputs: Vec<Tensor> = self.inputs.iter().map(drawn_again).collect();
         let replaced: Vec<(Tensor, Tensor)> = self.inputs.iter().cloned().zip(inputs.clone()).collect();
         let outputs: Vec<Tensor> = self.outputs.iter().map(|(_, tensor)| tensor.clone()).collect();
         let own = self.places.iter().filter_map(|place| match &place.node {
@@ -656,10 +639,19 @@ impl Drawing {
     }
 }
 
-fn input_name(tensor: &Tensor) -> Arc<str> {
+/// What messages and new drawings call an input, which may lie in the middle of a larger drawing.
+fn shown_name(tensor: &Tensor) -> Arc<str> {
     match tensor.op() {
         Op::Input(name) => name.clone(),
         op => op.name().into(),
+    }
+}
+
+/// A placeholder like an input of a drawing.
+fn drawn_again(input: &Tensor) -> Tensor {
+    match input.facts() {
+        Ok(facts) => Tensor::placeholder(&shown_name(input), facts.clone(), Mode::Blueprint),
+        Err(error) => Tensor::invalid(error),
     }
 }
 
@@ -667,17 +659,6 @@ fn input_name(tensor: &Tensor) -> Arc<str> {
 fn is_batch(tensor: &Tensor) -> bool {
     let shape = tensor.shape();
     matches!(shape.split_first(), Some((Dim::Symbol(_), rest)) if rest.iter().all(|dim| dim.fixed().is_some()))
-}
-
-/// What two uses of one layer have in common: its variables and sources of random numbers.
-fn identity(module: &dyn Module) -> Vec<u64> {
-    let mut identity = Vec::new();
-    module.visit(&mut Visitor::new(&mut |_, found| match found {
-        Found::Variable(variable) => identity.push(variable.id()),
-        Found::Noise(noise) => identity.push(noise.id()),
-        Found::Enter(_) | Found::Leave => {}
-    }));
-    identity
 }
 
 impl<In, Out> Module for Functional<In, Out> {
@@ -714,7 +695,7 @@ impl<In: Tree, Out: Tree> Layer<In> for Functional<In, Out> {
             self.drawing.redraw(&inputs)
         } else {
             let (takes, has) = (crate::losses::count(wanted, "input"), inputs.len());
-            let names: Vec<Arc<str>> = self.drawing.inputs.iter().map(input_name).collect();
+            let names: Vec<Arc<str>> = self.drawing.inputs.iter().map(shown_name).collect();
             Err(Error::new("model", format!("the model takes {takes} and gets {has}"))
                 .note(format!("the inputs are {}", list(&names))))
         };
@@ -729,11 +710,7 @@ impl<In: Tree, Out: Tree> Layer<In> for Functional<In, Out> {
 
     fn input(&self) -> Option<In> {
         let is_whole = self.drawing.inputs.iter().all(|input| matches!(input.op(), Op::Input(_)));
-        let drawing = |tensor: &Tensor| match tensor.facts() {
-            Ok(facts) => Tensor::placeholder(&input_name(tensor), facts.clone(), Mode::Blueprint),
-            Err(_) => tensor.clone(),
-        };
-        let inputs = || self.drawing.inputs.iter().map(drawing).collect::<Vec<_>>();
+        let inputs = || self.drawing.inputs.iter().map(drawn_again).collect::<Vec<_>>();
         is_whole.then(|| In::rebuild(&inputs()))
     }
 

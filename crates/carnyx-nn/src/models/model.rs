@@ -357,12 +357,11 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn drawn(&self) -> Result<Drawn> {
         let site = Location::caller();
-        let inputs =
-            self.core.network.drawing.clone().or_else(|| self.core.seen_inputs()).ok_or_else(|| {
-                Error::new("model", "the shape of the inputs is not known")
-                    .help("fit the model or predict with it first, or begin it with an `Input`")
-                    .at(site)
-            })?;
+        let inputs = self.core.drawn_inputs().ok_or_else(|| {
+            Error::new("model", "the shape of the inputs is not known")
+                .help("fit the model or predict with it first, or begin it with an `Input`")
+                .at(site)
+        })?;
         let outputs = self.core.network.outputs(&inputs, site)?;
         let names = self.core.network.output_names(outputs.len())?;
         Ok((inputs, outputs, names))
@@ -387,7 +386,7 @@ impl<L> Model<L> {
     where
         L: crate::Module,
     {
-        let blueprint = self.core.network.drawing.clone().or_else(|| self.core.seen_inputs());
+        let blueprint = self.core.drawn_inputs();
         let blueprint =
             blueprint.map(|inputs| inputs.iter().map(|x| x.in_mode(Mode::Inference)).collect::<Vec<_>>());
         let outputs =
@@ -459,8 +458,13 @@ fn write_rows(whole: &mut Array, at: usize, part: &Array) {
 }
 
 impl Core {
+    /// A drawing of the inputs: the layer's own, or else of what it has seen.
+    pub(crate) fn drawn_inputs(&self) -> Option<Vec<Tensor>> {
+        self.network.drawing.clone().or_else(|| self.seen_inputs())
+    }
+
     /// Inputs like those of the program used last, with an unknown number of rows.
-    pub(crate) fn seen_inputs(&self) -> Option<Vec<Tensor>> {
+    fn seen_inputs(&self) -> Option<Vec<Tensor>> {
         self.last_input_rows().map(|rows| {
             let input = |(row, dtype): (Vec<usize>, carnyx_graph::DType)| {
                 let mut dims = vec![carnyx_graph::Dim::BATCH];

@@ -1,10 +1,9 @@
 //! A layer of any type as a function from tensors to tensors: what is left of `L` once a model is compiled.
 
 use crate::data::Data;
-use crate::layer::{apply_at, own_name};
+use crate::layer::{apply_at, input_name, own_name};
 use crate::losses::{count, list};
 use crate::{Forks, Layer, Tree, Variables};
-use carnyx_graph::op::Op;
 use carnyx_graph::{Error, Result, Tensor, Variable};
 use std::any::Any;
 use std::panic::Location;
@@ -98,11 +97,8 @@ impl Network {
     /// # Errors
     /// `name`, if a name is unknown, missing or given twice.
     pub(crate) fn ordered(&self, data: Data, site: &'static Location<'static>) -> Result<Data> {
-        let name = |(i, input): (usize, &Tensor)| match input.op() {
-            Op::Input(name) => name.clone(),
-            _ => format!("input_{i}").into(),
-        };
-        let inputs: Vec<Arc<str>> = self.drawing.iter().flatten().enumerate().map(name).collect();
+        let drawing = self.drawing.iter().flatten().enumerate();
+        let inputs: Vec<Arc<str>> = drawing.map(|(i, input)| input_name(i, input)).collect();
         let outputs = if self.names.is_empty() { vec!["output_0".into()] } else { self.names.clone() };
         data.ordered(&inputs, &outputs).map_err(|error| error.at(site))
     }

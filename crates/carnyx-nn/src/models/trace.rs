@@ -8,6 +8,7 @@
 use super::network::Network;
 use crate::engine::{self, initialize_on};
 use crate::history::Logs;
+use crate::layer::free_name;
 use crate::losses::{Objective, count, list};
 use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
@@ -315,9 +316,12 @@ impl Core {
             compared.push((target, outputs[*output].shape()));
             losses.push((loss, term.weight()));
         }
-        let weighted =
-            losses.iter().map(|(loss, weight)| if *weight == 1.0 { loss.clone() } else { loss * *weight });
-        let Some(total) = weighted.chain(penalties(&outputs)).reduce(|sum, loss| sum + loss) else {
+        let weighted: Vec<Tensor> = losses
+            .iter()
+            .map(|(loss, weight)| if *weight == 1.0 { loss.clone() } else { loss * *weight })
+            .collect();
+        let Some(total) = weighted.iter().cloned().chain(penalties(&outputs)).reduce(|sum, loss| sum + loss)
+        else {
             return Err(
                 Error::new("loss", "there is nothing to make small").help("compile the model with a loss")
             );
@@ -346,10 +350,7 @@ impl Core {
                 updates.push((variable, value));
             }
         }
-        let heads = terms
-            .iter()
-            .zip(&losses)
-            .map(|((output, _), (loss, weight))| (names[*output].clone(), loss * *weight));
+        let heads = terms.iter().zip(weighted).map(|((output, _), loss)| (names[*output].clone(), loss));
         Ok(Described { loss: total, updates, compared, heads: heads.collect() })
     }
 
@@ -362,10 +363,7 @@ impl Core {
         let several = outputs.len() > 1;
         let mut scores: Vec<Score> = Vec::new();
         let mut add = |name: String, kind| {
-            let is_free = |name: &str| !scores.iter().any(|score| &*score.name == name);
-            let mut numbered = (1..).map(|i| format!("{name}_{i}"));
-            let name =
-                if is_free(&name) { name.clone() } else { numbered.find(|n| is_free(n)).unwrap_or_default() };
+            let name = free_name(&name, |name| scores.iter().any(|score| &*score.name == name));
             scores.push(Score { name: name.into(), kind, tally: Tally::default() });
         };
         add("loss".into(), Kind::Total);

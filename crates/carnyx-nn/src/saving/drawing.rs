@@ -7,8 +7,9 @@
 
 use super::config::{Config, Content, Part, Use, bad};
 use super::layers::cannot_save;
-use crate::layer::DrawnLayer;
-use crate::{Found, LayerRef, Module, Visitor};
+use crate::LayerRef;
+use crate::layer::{DrawnLayer, free_name, input_name};
+use crate::module::Identity;
 use carnyx_graph::op::{Binary, Op};
 use carnyx_graph::{Application, Error, Result, Tensor};
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ pub(crate) fn row_config<'a>(layers: impl Iterator<Item = (&'a str, &'a LayerRef
     let mut parts: Vec<Part> = Vec::new();
     let mut seen = HashSet::new();
     for (name, layer) in layers {
-        let ids = identity(layer);
+        let ids = layer.identity();
         if ids.iter().any(|id| !seen.insert(*id)) {
             return Config::refused(
                 bad(format!("the layer `{name}` is in the model twice"))
@@ -60,16 +61,6 @@ pub(super) fn inside(outputs: &[Tensor]) -> Vec<Tensor> {
     outputs.iter().map(within).collect()
 }
 
-fn identity(module: &dyn Module) -> Vec<u64> {
-    let mut ids = Vec::new();
-    module.visit(&mut Visitor::new(&mut |_, found| match found {
-        Found::Variable(variable) => ids.push(variable.id()),
-        Found::Noise(noise) => ids.push(noise.id()),
-        Found::Enter(_) | Found::Leave => {}
-    }));
-    ids
-}
-
 /// A drawing on its way to a file.
 struct Sketch<'a> {
     parts: Vec<Part>,
@@ -95,12 +86,8 @@ enum Step {
 impl Sketch<'_> {
     fn draw(&mut self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Content> {
         for (i, input) in inputs.iter().enumerate() {
-            let name = match input.op() {
-                Op::Input(name) => name.to_string(),
-                _ => format!("input_{i}"),
-            };
             let config = Config::input(&sizes(input), input.dtype());
-            let part = self.add(&name, config);
+            let part = self.add(&input_name(i, input), config);
             self.parts[part].nodes.push(Vec::new());
             self.place(input, part, 0, 0);
         }
@@ -204,7 +191,7 @@ impl Sketch<'_> {
     fn part_of(&mut self, application: &Arc<Application>) -> usize {
         let address = Arc::as_ptr(application) as usize;
         let layer = application.layer.downcast_ref::<DrawnLayer>();
-        let ids = layer.map(|layer| identity(&*layer.module)).unwrap_or_default();
+        let ids = layer.map(|layer| layer.module.identity()).unwrap_or_default();
         if let Some(&part) = self.known.get(&ids).filter(|_| !ids.is_empty()) {
             return part;
         }
@@ -220,13 +207,7 @@ impl Sketch<'_> {
 
     /// A part with a name of its own.
     fn add(&mut self, name: &str, config: Config) -> usize {
-        let is_free = |name: &str| !self.parts.iter().any(|part| part.name == name);
-        let mut numbered = (1..).map(|i| format!("{name}_{i}"));
-        let name = if is_free(name) {
-            name.to_owned()
-        } else {
-            numbered.find(|name| is_free(name)).unwrap_or_default()
-        };
+        let name = free_name(name, |name| self.parts.iter().any(|part| part.name == name));
         self.parts.push(Part { name, config, nodes: Vec::new() });
         self.parts.len() - 1
     }

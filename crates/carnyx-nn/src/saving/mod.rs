@@ -233,11 +233,10 @@ impl<L: Module> Model<L> {
     }
 
     fn saved(&self, site: &'static Location<'static>) -> Result<Saved> {
-        let inputs =
-            self.core.network.drawing.clone().or_else(|| self.core.seen_inputs()).ok_or_else(|| {
-                bad("cannot save a model of which the shape of the inputs is not known")
-                    .help("save it after `fit` or `predict`, or let it begin with an `Input`")
-            })?;
+        let inputs = self.core.drawn_inputs().ok_or_else(|| {
+            bad("cannot save a model of which the shape of the inputs is not known")
+                .help("save it after `fit` or `predict`, or let it begin with an `Input`")
+        })?;
         let outputs = self.core.network.outputs(&inputs, site)?;
         let used: Vec<_> = self
             .core

@@ -5,12 +5,11 @@
 
 use super::config::{Config, Content, Fields, Part, Use, bad, object};
 use super::expression;
-use crate::layer::own_name;
+use crate::layer::{input_name, own_name};
 use crate::layers::Expression;
 use crate::models::trace::Core;
 use crate::{Module, Traced, Zeros};
 use carnyx_file::Value;
-use carnyx_graph::op::Op;
 use carnyx_graph::{DType, Error, Mode, Result, Tensor, Variable};
 use std::collections::HashMap;
 use std::panic::Location;
@@ -39,10 +38,7 @@ pub(super) fn config(
     let mut parts = Vec::new();
     let mut uses = Vec::new();
     for (i, input) in inputs.iter().enumerate() {
-        let name = match input.op() {
-            Op::Input(name) => name.to_string(),
-            _ => format!("input_{i}"),
-        };
+        let name = input_name(i, input).to_string();
         let shape: Vec<Option<usize>> = input.shape().iter().map(|dim| dim.fixed()).collect();
         uses.push(Use { part: i, node: 0, output: 0, shape: shape.clone(), dtype: input.dtype() });
         parts.push(Part { name, config: Config::input(&shape, input.dtype()), nodes: vec![Vec::new()] });

@@ -319,6 +319,25 @@ const LOSSES: [&str; 5] = [
     "SparseCategoricalCrossentropy",
 ];
 
+/// The loss of a class, as a loss or as the metric that every loss is.
+macro_rules! loss_of_class {
+    ($class:expr, $logits:expr) => {
+        match ($class, $logits) {
+            ("MeanSquaredError", _) => Some(Arc::new(MeanSquaredError) as _),
+            ("MeanAbsoluteError", _) => Some(Arc::new(MeanAbsoluteError) as _),
+            ("BinaryCrossentropy", false) => Some(Arc::new(BinaryCrossentropy) as _),
+            ("BinaryCrossentropy", true) => Some(Arc::new(BinaryCrossentropy.from_logits()) as _),
+            ("CategoricalCrossentropy", false) => Some(Arc::new(CategoricalCrossentropy) as _),
+            ("CategoricalCrossentropy", true) => Some(Arc::new(CategoricalCrossentropy.from_logits()) as _),
+            ("SparseCategoricalCrossentropy", false) => Some(Arc::new(SparseCategoricalCrossentropy) as _),
+            ("SparseCategoricalCrossentropy", true) => {
+                Some(Arc::new(SparseCategoricalCrossentropy.from_logits()) as _)
+            }
+            _ => None,
+        }
+    };
+}
+
 fn loss(value: &Value) -> Result<Arc<dyn Loss>> {
     let fields = described(value, "a loss")?;
     fields.only(&[
@@ -328,17 +347,7 @@ fn loss(value: &Value) -> Result<Arc<dyn Loss>> {
         ("ignore_class", Value::Null),
     ])?;
     let logits = fields.truth("from_logits", false)?;
-    Ok(match (fields.class, logits) {
-        ("MeanSquaredError", _) => Arc::new(MeanSquaredError),
-        ("MeanAbsoluteError", _) => Arc::new(MeanAbsoluteError),
-        ("BinaryCrossentropy", false) => Arc::new(BinaryCrossentropy),
-        ("BinaryCrossentropy", true) => Arc::new(BinaryCrossentropy.from_logits()),
-        ("CategoricalCrossentropy", false) => Arc::new(CategoricalCrossentropy),
-        ("CategoricalCrossentropy", true) => Arc::new(CategoricalCrossentropy.from_logits()),
-        ("SparseCategoricalCrossentropy", false) => Arc::new(SparseCategoricalCrossentropy),
-        ("SparseCategoricalCrossentropy", true) => Arc::new(SparseCategoricalCrossentropy.from_logits()),
-        (class, _) => return Err(missing("loss", class, &LOSSES)),
-    })
+    loss_of_class!(fields.class, logits).ok_or_else(|| missing("loss", fields.class, &LOSSES))
 }
 
 const METRICS: [&str; 11] = [
@@ -360,23 +369,17 @@ fn metric(value: &Value) -> Result<Arc<dyn Metric>> {
     fields.only(&[("label_smoothing", Value::from(0.0)), ("axis", Value::from(-1))])?;
     let k = || if fields.get("k").is_some() { fields.count("k") } else { Ok(5) };
     let logits = fields.truth("from_logits", false)?;
-    Ok(match (fields.class, logits) {
-        ("accuracy", _) => Arc::new(Accuracy),
-        ("BinaryAccuracy", _) => Arc::new(BinaryAccuracy::threshold(fields.number("threshold", Some(0.5))?)),
-        ("CategoricalAccuracy", _) => Arc::new(CategoricalAccuracy),
-        ("SparseCategoricalAccuracy", _) => Arc::new(SparseCategoricalAccuracy),
-        ("TopKCategoricalAccuracy", _) => Arc::new(TopKAccuracy::new(k()?)),
-        ("SparseTopKCategoricalAccuracy", _) => Arc::new(SparseTopKAccuracy::new(k()?)),
-        ("RootMeanSquaredError", _) => Arc::new(RootMeanSquaredError),
-        ("MeanSquaredError", _) => Arc::new(MeanSquaredError),
-        ("MeanAbsoluteError", _) => Arc::new(MeanAbsoluteError),
-        ("BinaryCrossentropy", false) => Arc::new(BinaryCrossentropy),
-        ("BinaryCrossentropy", true) => Arc::new(BinaryCrossentropy.from_logits()),
-        ("CategoricalCrossentropy", false) => Arc::new(CategoricalCrossentropy),
-        ("CategoricalCrossentropy", true) => Arc::new(CategoricalCrossentropy.from_logits()),
-        ("SparseCategoricalCrossentropy", false) => Arc::new(SparseCategoricalCrossentropy),
-        ("SparseCategoricalCrossentropy", true) => Arc::new(SparseCategoricalCrossentropy.from_logits()),
-        (class, _) => return Err(missing("metric", class, &METRICS)),
+    Ok(match fields.class {
+        "accuracy" => Arc::new(Accuracy),
+        "BinaryAccuracy" => Arc::new(BinaryAccuracy::threshold(fields.number("threshold", Some(0.5))?)),
+        "CategoricalAccuracy" => Arc::new(CategoricalAccuracy),
+        "SparseCategoricalAccuracy" => Arc::new(SparseCategoricalAccuracy),
+        "TopKCategoricalAccuracy" => Arc::new(TopKAccuracy::new(k()?)),
+        "SparseTopKCategoricalAccuracy" => Arc::new(SparseTopKAccuracy::new(k()?)),
+        "RootMeanSquaredError" => Arc::new(RootMeanSquaredError),
+        class => {
+            return loss_of_class!(class, logits).ok_or_else(|| missing("metric", class, &METRICS));
+        }
     })
 }
 
