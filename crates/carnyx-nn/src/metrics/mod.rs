@@ -151,6 +151,8 @@ impl Metric for RootMeanSquaredError {
 pub struct Tally {
     totals: BTreeMap<&'static str, Variable>,
     updates: Vec<(Variable, Tensor)>,
+    /// How much each sample of the batch counts: `[batch]`; all the same if there are none.
+    weights: Option<Tensor>,
 }
 
 impl Tally {
@@ -172,7 +174,43 @@ impl Tally {
         self.updates.push((total, sum));
     }
 
-    /// Adds `values` to a mean over all of them.
+    /// How much each sample counts in the batches that are traced next: `[batch]`, or with further axes of the values.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.set_weights(Some(Tensor::from(&Array::from([3f32, 1.0]))));
+    /// assert_eq!(tally.weigh(&Tensor::from(&Array::from([1f32, 1.0]))).shape().to_string(), "[2]");
+    /// ```
+    pub fn set_weights(&mut self, weights: Option<Tensor>) {
+        self.weights = weights;
+    }
+
+    /// `values` of each sample, `[batch, ..]`, times what the sample counts. A metric that adds numbers of its own with
+    /// [`add`](Tally::add) asks this first; without weights, nothing changes.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::Eval;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.set_weights(Some(Tensor::from(&Array::from([3f32, 1.0]))));
+    /// let hits = Tensor::from(&Array::from([[1f32, 0.0], [1.0, 1.0]]));
+    /// assert_eq!(tally.weigh(&hits).eval()?, Array::from([[3f32, 0.0], [1.0, 1.0]]));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn weigh(&self, values: &Tensor) -> Tensor {
+        let Some(weights) = &self.weights else { return values.clone() };
+        let missing = values.rank().saturating_sub(weights.rank());
+        let weights = (0..missing).fold(weights.cast(values.dtype()), |weights, _| weights.expand(-1));
+        values * weights
+    }
+
+    /// Adds `values` to a mean over all of them, each sample's as often as the sample counts.
     ///
     /// # Example
     /// ```
@@ -184,8 +222,14 @@ impl Tally {
     /// assert!(!tally.take_updates().is_empty());
     /// ```
     pub fn add_mean(&mut self, values: &Tensor) {
-        let count = values.shape().elements().unwrap_or(0);
-        self.add_weighted(&values.sum(), count as f64);
+        if self.weights.is_some() {
+            let ones = values.ones_like();
+            self.add("total", &self.weigh(values).cast(DType::F64).sum());
+            self.add("count", &self.weigh(&ones).cast(DType::F64).sum());
+        } else {
+            let count = values.shape().elements().unwrap_or(0);
+            self.add_weighted(&values.sum(), count as f64);
+        }
     }
 
     /// Adds a sum of `count` values to a mean.
