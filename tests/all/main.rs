@@ -8,4 +8,5 @@ mod ops;
 mod parity;
 mod perceptron;
 mod saving;
+mod saving_own;
 mod steps;

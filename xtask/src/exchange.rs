@@ -81,7 +81,11 @@ fn own(to: &Path) -> Result {
             let before = $model.predict(&x)?;
             for ending in ["keras", "h5", "weights.h5"] {
                 let path = to.join(concat!("own_", $name)).with_extension(ending);
-                if ending == "weights.h5" { $model.save_weights(path)? } else { $model.save(path)? }
+                if ending == "weights.h5" {
+                    $model.save_weights(path)?
+                } else {
+                    $model.save(path)?;
+                }
             }
             $model.fit((&x, &y), step())?;
             let json = json!({

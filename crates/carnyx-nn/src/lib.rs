@@ -53,4 +53,4 @@ pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
 pub use progress::Verbosity;
 #[doc(hidden)]
 pub use saving::Config;
-pub use saving::{SaveWeights, load, load_network};
+pub use saving::{SaveReport, SaveWeights, load, load_network};

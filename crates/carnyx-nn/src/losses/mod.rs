@@ -6,12 +6,14 @@
 
 mod crossentropy;
 mod regression;
+mod traced;
 
 pub(crate) use crossentropy::class_numbers;
 pub use crossentropy::{
     BinaryCrossentropy, CategoricalCrossentropy, FromLogits, SparseCategoricalCrossentropy,
 };
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
+pub(crate) use traced::TracedLoss;
 
 use carnyx_graph::op::{Op, Scope};
 use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};

@@ -192,6 +192,13 @@ impl Core {
         programs.push(program);
     }
 
+    /// Row shapes and types of the targets of the last program that had some.
+    pub(crate) fn last_target_rows(&self) -> Vec<(Vec<usize>, DType)> {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let with_targets = programs.iter().rev().find(|program| !program.key.targets.is_empty());
+        with_targets.map(|program| program.key.targets.clone()).unwrap_or_default()
+    }
+
     /// Row shapes and types of the inputs of the program used last.
     pub(crate) fn last_input_rows(&self) -> Option<Vec<(Vec<usize>, DType)>> {
         let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! `.keras` files: a zip archive with the configuration as JSON and the weights as a tree.
 
 use super::config::{Style, bad, object};
-use super::training::{Progress, read_progress};
+use super::training::{Progress, read_progress, weights_alone};
 use super::weights::in_order;
 use super::{Saved, Stored, Weights};
 use carnyx_file::{Archive, Attribute, Group, Value, to_json};
@@ -31,6 +31,17 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result {
         config,
         weights,
         extra: vec![(PROGRESS.to_owned(), to_json(&saved.progress).into_bytes())],
+    }
+    .write(path)
+}
+
+/// A file with the weights alone of a model that is described nowhere but in its program.
+pub(super) fn write_weights(kind: &str, weights: Group, path: &Path) -> Result {
+    Archive {
+        metadata: object([("keras_version", Value::from(KERAS_VERSION))]),
+        config: object([("class_name", Value::from(kind)), ("config", object([]))]),
+        weights,
+        extra: vec![(PROGRESS.to_owned(), to_json(&weights_alone()).into_bytes())],
     }
     .write(path)
 }

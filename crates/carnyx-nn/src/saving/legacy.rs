@@ -5,7 +5,7 @@
 
 use super::archive::{KERAS_VERSION, bytes, parse};
 use super::config::{Style, bad, object};
-use super::training::{Progress, read_progress};
+use super::training::{Progress, read_progress, weights_alone};
 use super::weights::{Assignment, Layout, assign, for_keras};
 use super::{Saved, Stored, Weights};
 use carnyx_file::{Attribute, Group, Value, read_hdf5, to_json, write_atomically, write_hdf5};
@@ -53,6 +53,12 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result {
     write_atomically(path, &write_hdf5(&root)?)
 }
 
+/// A file with the weights alone of a model that is described nowhere but in its program.
+pub(super) fn write_weights(mut weights: Group, path: &Path) -> Result {
+    weights.set_attribute(PROGRESS, Attribute::Text(to_json(&weights_alone())));
+    write_atomically(path, &write_hdf5(&weights)?)
+}
+
 /// `compile_config` as the older format has it.
 fn training_config(compile: &Value) -> Value {
     let mut config = compile.clone();
@@ -84,6 +90,10 @@ pub(super) fn read(path: &Path) -> Result<Stored> {
         Some(text) => parse(text, name).map(Some),
         None => Ok(None),
     };
+    let progress = match json(&root, PROGRESS)? {
+        Some(value) => read_progress(&value)?,
+        None => Progress::default(),
+    };
     let config = json(&root, "model_config")?.ok_or_else(|| {
         bad(format!("`{file}` holds no model"))
             .label("it has no attribute `model_config`")
@@ -96,10 +106,6 @@ pub(super) fn read(path: &Path) -> Result<Stored> {
         }
         value
     });
-    let progress = match json(&root, PROGRESS)? {
-        Some(value) => read_progress(&value)?,
-        None => Progress::default(),
-    };
     let optimizer = match root.group("optimizer_weights") {
         Some(group) => arrays(group, "optimizer_weights")?.into_iter().cloned().collect(),
         None => Vec::new(),

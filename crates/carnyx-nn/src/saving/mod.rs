@@ -12,6 +12,7 @@ mod drawing;
 mod expression;
 mod layers;
 mod legacy;
+mod report;
 mod structure;
 mod traced;
 mod training;
@@ -21,7 +22,8 @@ pub use config::Config;
 pub(crate) use config::{decimal, numbers};
 pub(crate) use drawing::{drawing_config, row_config};
 pub(crate) use layers::{activation_config, activation_field};
-pub(crate) use traced::traced_config;
+pub use report::SaveReport;
+pub(crate) use traced::{traced_config, traced_loss_config};
 
 use crate::engine::initialize_on;
 use crate::layer::own_name;
@@ -207,7 +209,10 @@ impl<L: Module> Model<L> {
     /// Writes the model with everything that belongs to it: layers, weights, how it was compiled, what the optimizer
     /// remembers, and where training stands. A `.keras` file is what Keras reads too, and so is an `.h5` file.
     ///
-    /// Weights that have no values yet get them. A struct of known layers is saved as the [`Functional`] that it draws.
+    /// Weights that have no values yet get them. A struct of known layers is saved as the [`Functional`] that it draws,
+    /// one with operations of its own as a trace of what it computes, and so is a loss of one's own. What cannot be in a
+    /// file is left out, and the report and standard error say so: metrics of one's own, and all but the weights of a
+    /// [dynamic](Model::dynamic) model, whose structure is another one at every step.
     ///
     /// # Errors
     /// `file`, if the file cannot be written, or if a part of the model is nothing that files know: weights alone can
@@ -221,23 +226,35 @@ impl<L: Module> Model<L> {
     /// assert_eq!(error.title(), "the ending of `model.txt` names no format");
     /// ```
     #[track_caller]
-    pub fn save(&self, path: impl AsRef<Path>) -> Result {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<SaveReport> {
         let (path, site) = (path.as_ref(), Location::caller());
         let at = |error: Error| if error.site().is_some() { error } else { error.at(site) };
         let format = format_of(path).map_err(at)?;
-        let saved = self.saved(site).map_err(at)?;
-        match format {
-            Format::Archive => archive::write(&saved, path),
-            Format::Legacy => legacy::write(&saved, path),
+        let mut report = SaveReport::default();
+        match self.saved(&mut report, site).map_err(at)? {
+            Some(saved) => match format {
+                Format::Archive => archive::write(&saved, path)?,
+                Format::Legacy => legacy::write(&saved, path)?,
+            },
+            None => {
+                let (kind, tree) = (own_name(&*self.layer), weights::write_tree(&*self.layer)?);
+                match format {
+                    Format::Archive => archive::write_weights(&kind, tree, path)?,
+                    Format::Legacy => legacy::write_weights(tree, path)?,
+                }
+            }
         }
+        report.tell(path);
+        Ok(report)
     }
 
-    fn saved(&self, site: &'static Location<'static>) -> Result<Saved> {
+    /// All that a file holds of the model; `None` if that is no more than the weights.
+    fn saved(&self, report: &mut SaveReport, site: &'static Location<'static>) -> Result<Option<Saved>> {
         let inputs = self.core.drawn_inputs().ok_or_else(|| {
             bad("cannot save a model of which the shape of the inputs is not known")
                 .help("save it after `fit` or `predict`, or let it begin with an `Input`")
         })?;
-        let outputs = self.core.network.outputs(&inputs, site)?;
+        let drawn = self.core.network.outputs(&inputs, site);
         let used: Vec<_> = self
             .core
             .network
@@ -248,22 +265,30 @@ impl<L: Module> Model<L> {
             .collect();
         initialize_on(self.core.executor(), &used, self.core.seed)?;
         let name = own_name(&*self.layer);
-        let config = match whole(&*self.layer, &inputs, &outputs) {
-            Ok(config) => config,
-            Err(mistake) => traced::config(&self.core, &*self.layer, &inputs, mistake, site)?,
+        let config = match drawn.as_ref().map(|outputs| whole(&*self.layer, &inputs, outputs)) {
+            Ok(Ok(config)) => config,
+            _ if self.core.dynamic => {
+                weights::check_values(&self.layer.named_variables())?;
+                report.leave_out_structure();
+                return Ok(None);
+            }
+            Ok(Err(mistake)) => traced::config(&self.core, &*self.layer, &inputs, mistake, site)?,
+            Err(mistake) => return Err(mistake.clone()),
         };
+        let outputs = drawn?;
         let layout = config.layout(&name);
         weights::check_values(&layout.all())?;
-        let outputs = self.core.network.output_names(outputs.len())?;
-        Ok(Saved {
-            compile: training::compile_json(&self.core, &self.optimizer, &outputs)?,
-            progress: training::progress_json(&self.core, &self.optimizer, &outputs, &layout)?,
+        let names = self.core.network.output_names(outputs.len())?;
+        let compiled = training::Compilation::of(&self.core, &self.optimizer, &names, &outputs, report)?;
+        Ok(Some(Saved {
+            compile: training::compile_json(&compiled, &names)?,
+            progress: training::progress_json(&self.core, &compiled, &names, &layout)?,
             optimizer_name: self.optimizer.name(),
             optimizer: training::optimizer_arrays(&self.optimizer, &layout)?,
             name,
             config,
             layout,
-        })
+        }))
     }
 }
 
@@ -338,7 +363,7 @@ pub trait SaveWeights: Module {
     }
 
     /// Reads values for all variables, or for none if the file does not fit. Reads the `.weights.h5` and the older
-    /// `.h5` files of Keras too.
+    /// `.h5` files of Keras too, and the weights out of the `.keras` file of a whole model.
     ///
     /// # Errors
     /// `file`, if the file cannot be read, lacks weights, has more, or has some of another shape.
@@ -351,9 +376,13 @@ pub trait SaveWeights: Module {
     /// ```
     fn load_weights(&self, path: impl AsRef<Path>) -> Result {
         let path = path.as_ref();
-        let list = is_list(path)?;
+        let is_archive = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("keras"));
+        let list = !is_archive && is_list(path)?;
         let assignments = archive::bytes(path).and_then(|bytes| {
             let file = path.display().to_string();
+            if is_archive {
+                return weights::read_tree(self, &carnyx_file::Archive::read_from(&bytes, &file)?.weights);
+            }
             if list {
                 return weights::read_list(self, &carnyx_file::read_safetensors(&bytes, &file)?);
             }

@@ -7,12 +7,16 @@ use super::config::{Config, Content, Fields, Part, Use, bad, object};
 use super::expression;
 use crate::layer::{input_name, own_name};
 use crate::layers::Expression;
+use crate::losses::TracedLoss;
 use crate::models::trace::Core;
 use crate::{Module, Traced, Zeros};
 use carnyx_file::Value;
 use carnyx_graph::{DType, Error, Mode, Result, Tensor, Variable};
 use std::collections::HashMap;
 use std::panic::Location;
+
+/// The class of a loss that is known by what it computes.
+pub(super) const TRACED_LOSS: &str = "Carnyx>TracedLoss";
 
 /// The configuration of a model that files have no layers for, because of `mistake`: its trace, applied to the inputs.
 pub(super) fn config(
@@ -22,13 +26,6 @@ pub(super) fn config(
     mistake: Error,
     site: &'static Location<'static>,
 ) -> Result<Config> {
-    if core.dynamic {
-        return Err(bad("a dynamic model cannot be saved as a whole")
-            .label("its structure changes from step to step, and a file holds one")
-            .help(
-                "save the weights with `save_weights`, and load them into the same type with `load_weights`",
-            ));
-    }
     let names = core.network.output_names(core.network.outputs(inputs, site)?.len())?;
     let call = |inputs: &[Tensor]| core.network.outputs(inputs, site);
     let traced = Traced::of_call(layer, &names, &call, inputs).map_err(|error| {
@@ -81,6 +78,28 @@ pub(crate) fn traced_config(traced: &Traced) -> Config {
         .field("training", training);
     config.variables.clone_from(variables);
     config
+}
+
+/// The configuration of a loss that is a trace.
+pub(crate) fn traced_loss_config(loss: &TracedLoss) -> Config {
+    let trace = traced_config(&loss.trace);
+    match trace.check() {
+        Ok(()) => Config::new(TRACED_LOSS)
+            .field("name", loss.name.as_str())
+            .field("trace", trace.json("carnyx")["config"].clone()),
+        Err(mistake) => Config::refused(mistake),
+    }
+}
+
+/// The loss that a file describes by what it computes.
+pub(super) fn read_loss(fields: Fields) -> Result<TracedLoss> {
+    let value = fields.get("trace").ok_or_else(|| fields.wrong("trace", "an expression"))?;
+    let trace = read(Fields { class: fields.class, value })?;
+    let ends = (trace.inference.inputs.len(), trace.inference.outputs.len());
+    if ends != (2, 1) || !trace.variables.is_empty() {
+        return Err(bad("a traced loss has other than two inputs and one output"));
+    }
+    Ok(TracedLoss { name: fields.text("name")?.to_owned(), trace })
 }
 
 /// Whether gradients may change a variable, frozen or not.

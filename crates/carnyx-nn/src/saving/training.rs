@@ -4,7 +4,9 @@
 //! (names of outputs, the order of losses, seed, epochs) is in a member of its own, `carnyx.json`. That member says
 //! everything again, so that Carnyx reads back exactly what it wrote; Keras drops it when it writes the file anew.
 
+use super::SaveReport;
 use super::config::{Config, Fields, bad, brief, object};
+use super::traced::{TRACED_LOSS, read_loss};
 use super::weights::{Assignment, Layout, fitting};
 use crate::losses::{Loss, Objective, Term};
 use crate::metrics::{
@@ -18,7 +20,7 @@ use crate::{
     SparseCategoricalCrossentropy,
 };
 use carnyx_file::Value;
-use carnyx_graph::{Array, Error, Result, Variable};
+use carnyx_graph::{Array, DType, Dim, Error, Facts, Result, Tensor, Variable};
 use std::sync::Arc;
 
 /// What a model is compiled with, apart from its weights.
@@ -37,6 +39,47 @@ pub(super) struct Progress {
     /// The variables that no optimizer may change, by their names in the layout.
     pub(super) frozen: Vec<String>,
     compile: Option<Value>,
+}
+
+/// How a model is compiled, as far as a file can hold it.
+pub(super) struct Compilation<'a> {
+    optimizer: &'a Optimizer,
+    objective: Objective,
+    metrics: Vec<&'a Watched>,
+}
+
+impl<'a> Compilation<'a> {
+    /// Losses of the user's own become traces; metrics of the user's own are left out.
+    pub(super) fn of(
+        core: &'a Core,
+        optimizer: &'a Optimizer,
+        names: &[Arc<str>],
+        outputs: &[Tensor],
+        report: &mut SaveReport,
+    ) -> Result<Compilation<'a>> {
+        let predictions: Vec<Facts> =
+            outputs.iter().map(|output| output.facts().cloned()).collect::<Result<_>>()?;
+        let of_rows = |(row, dtype): (Vec<usize>, DType)| {
+            let row = row.into_iter().map(Dim::Fixed);
+            Facts::new(std::iter::once(Dim::BATCH).chain(row).collect::<Vec<_>>(), dtype)
+        };
+        let targets: Vec<Facts> = core.last_target_rows().into_iter().map(of_rows).collect();
+        let objective = core.objective.with_traces(names, &predictions, &targets).map_err(|error| {
+            bad("a loss of this model cannot be saved").because(error).help(
+                "save the weights alone with `save_weights`, and compile the model in Rust before `load_weights`",
+            )
+        })?;
+        let (metrics, own): (Vec<&Watched>, Vec<&Watched>) =
+            core.metrics.iter().partition(|watched| watched.metric.config().is_some());
+        own.iter().for_each(|watched| report.leave_out_metric(watched.metric.name()));
+        Ok(Compilation { optimizer, objective, metrics })
+    }
+
+    /// Whether Keras has all losses: it reads a file only if it knows everything that is in it.
+    fn is_known_to_keras(&self) -> bool {
+        let mut configs = self.objective.terms().iter().filter_map(|term| term.loss().config());
+        configs.all(|config| config.class != TRACED_LOSS)
+    }
 }
 
 fn cannot_save(what: &str, name: &str) -> Error {
@@ -59,17 +102,20 @@ fn metric_json(metric: &dyn Metric) -> Result<Value> {
     Ok(config.json("keras.metrics"))
 }
 
-/// The `compile_config` of Keras.
-pub(super) fn compile_json(core: &Core, optimizer: &Optimizer, outputs: &[Arc<str>]) -> Result<Value> {
+/// The `compile_config` of Keras; nothing if Keras could not read it.
+pub(super) fn compile_json(compiled: &Compilation, outputs: &[Arc<str>]) -> Result<Value> {
+    if !compiled.is_known_to_keras() {
+        return Ok(Value::Null);
+    }
     let several = outputs.len() > 1;
     let mut losses = vec![Value::Null; outputs.len()];
     let mut weights = vec![Value::from(1.0); outputs.len()];
-    for (output, term) in core.objective.resolve(outputs)? {
+    for (output, term) in compiled.objective.resolve(outputs)? {
         losses[output] = loss_json(term.loss())?;
         weights[output] = Value::from(term.weight());
     }
     let mut metrics = vec![Vec::new(); outputs.len()];
-    for watched in &core.metrics {
+    for watched in &compiled.metrics {
         let json = metric_json(&*watched.metric)?;
         for (output, metrics) in outputs.iter().zip(&mut metrics) {
             if watched.only.as_ref().is_none_or(|only| only == output) {
@@ -82,7 +128,7 @@ pub(super) fn compile_json(core: &Core, optimizer: &Optimizer, outputs: &[Arc<st
         |mut list: Vec<Value>| if several { Value::from(list) } else { list.pop().unwrap_or_default() };
     let metrics: Vec<Value> = metrics.into_iter().map(Value::from).collect();
     Ok(object([
-        ("optimizer", optimizer_json(optimizer)?),
+        ("optimizer", optimizer_json(compiled.optimizer)?),
         ("loss", one_or_all(losses)),
         ("loss_weights", if is_weighted { Value::from(weights) } else { Value::Null }),
         ("metrics", one_or_all(metrics)),
@@ -104,13 +150,13 @@ fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
 /// The member `carnyx.json`.
 pub(super) fn progress_json(
     core: &Core,
-    optimizer: &Optimizer,
+    compiled: &Compilation,
     outputs: &[Arc<str>],
     layout: &Layout,
 ) -> Result<Value> {
     let name = |name: &Option<Arc<str>>| name.as_deref().map_or(Value::Null, Value::from);
     let mut losses = Vec::new();
-    for term in core.objective.terms() {
+    for term in compiled.objective.terms() {
         losses.push(object([
             ("output", term.output().map_or(Value::Null, Value::from)),
             ("weight", Value::from(term.weight())),
@@ -118,7 +164,7 @@ pub(super) fn progress_json(
         ]));
     }
     let mut metrics = Vec::new();
-    for watched in &core.metrics {
+    for watched in &compiled.metrics {
         metrics.push(object([("output", name(&watched.only)), ("metric", metric_json(&*watched.metric)?)]));
     }
     let frozen = layout.all().into_iter().filter(|(_, variable)| !variable.is_trainable());
@@ -131,7 +177,7 @@ pub(super) fn progress_json(
         (
             "compile",
             object([
-                ("optimizer", optimizer_json(optimizer)?),
+                ("optimizer", optimizer_json(compiled.optimizer)?),
                 ("losses", Value::from(losses)),
                 ("metrics", Value::from(metrics)),
             ]),
@@ -139,9 +185,19 @@ pub(super) fn progress_json(
     ]))
 }
 
+/// `carnyx.json` of a file that holds no more than the weights.
+pub(super) fn weights_alone() -> Value {
+    object([("carnyx_version", Value::from(env!("CARGO_PKG_VERSION"))), ("holds", Value::from("weights"))])
+}
+
 /// Reads `carnyx.json`.
 pub(super) fn read_progress(value: &Value) -> Result<Progress> {
     let fields = Fields { class: "carnyx.json", value };
+    if fields.get("holds").and_then(Value::as_str) == Some("weights") {
+        return Err(bad("the file holds the weights of a model, not what they belong to")
+            .label("the structure of a dynamic model is another one at every step")
+            .help("make the model in Rust, and read the file with `load_weights`"));
+    }
     let seed = fields.get("seed").map_or(Some(0), Value::as_u64);
     let names = |field: &str| -> Result<Vec<String>> {
         if fields.get(field).is_none() {
@@ -340,6 +396,9 @@ macro_rules! loss_of_class {
 
 fn loss(value: &Value) -> Result<Arc<dyn Loss>> {
     let fields = described(value, "a loss")?;
+    if fields.class == TRACED_LOSS {
+        return Ok(Arc::new(read_loss(fields)?));
+    }
     fields.only(&[
         ("reduction", Value::from("sum_over_batch_size")),
         ("label_smoothing", Value::from(0.0)),
