@@ -7,6 +7,7 @@
 mod crossentropy;
 mod regression;
 mod traced;
+mod weigh;
 
 pub(crate) use crossentropy::class_numbers;
 pub use crossentropy::{
@@ -14,6 +15,7 @@ pub use crossentropy::{
 };
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 pub(crate) use traced::TracedLoss;
+pub(crate) use weigh::weigh;
 
 use carnyx_graph::op::{Op, Scope};
 use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};
@@ -81,6 +83,25 @@ pub trait Loss: Send + Sync + 'static {
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
         self.per_sample(target, prediction).mean()
+    }
+
+    /// The mean over all samples of the batch, with the loss of each sample multiplied by its weight: `Σ w l / n`, one
+    /// number. Divided by the number of samples, not by the sum of the weights, so that a sample moves the model by as
+    /// much whatever else is in its batch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::losses::*;
+    /// let (y, p) = (Tensor::from(&Array::from([[0f32], [0.0]])), Tensor::from(&Array::from([[1f32], [2.0]])));
+    /// let weights = Tensor::from(&Array::from([1f32, 0.5]));
+    /// assert_eq!(MeanSquaredError.of_weighted(&y, &p, &weights).eval()?.item()?, (1.0 + 0.5 * 4.0) / 2.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    fn of_weighted(&self, target: &Tensor, prediction: &Tensor, weights: &Tensor) -> Tensor {
+        weigh(&self.per_sample(target, prediction), weights).mean()
     }
 
     /// Whether this loss can make sense of the values of `targets`, given the shape of the predictions. Called once
@@ -210,6 +231,10 @@ impl Term {
     /// ```
     pub fn loss(&self) -> &dyn Loss {
         &*self.loss
+    }
+
+    pub(crate) fn shared_loss(&self) -> Arc<dyn Loss> {
+        self.loss.clone()
     }
 
     /// The factor of the loss in the sum.

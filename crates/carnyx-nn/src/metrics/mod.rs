@@ -11,7 +11,7 @@ pub use accuracy::{
     TopKAccuracy,
 };
 
-use crate::losses::{Loss, MeanSquaredError};
+use crate::losses::{Loss, MeanSquaredError, weigh};
 use carnyx_graph::{Array, DType, Result, Tensor, Variable};
 use std::collections::BTreeMap;
 
@@ -204,10 +204,7 @@ impl Tally {
     /// ```
     #[track_caller]
     pub fn weigh(&self, values: &Tensor) -> Tensor {
-        let Some(weights) = &self.weights else { return values.clone() };
-        let missing = values.rank().saturating_sub(weights.rank());
-        let weights = (0..missing).fold(weights.cast(values.dtype()), |weights, _| weights.expand(-1));
-        values * weights
+        self.weights.as_ref().map_or_else(|| values.clone(), |weights| weigh(values, weights))
     }
 
     /// Adds `values` to a mean over all of them, each sample's as often as the sample counts.
