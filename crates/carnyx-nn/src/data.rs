@@ -1,10 +1,12 @@
 //! What a model learns from, with its types erased, and the checks before the first step.
 //!
 //! Invariant: after [`Data::check`], all arrays have the same number of rows, at least one and at most `u32::MAX`,
-//! and every float is finite.
+//! every float is finite, and no weight is negative.
 
-use carnyx_graph::{Array, Error, Result, array::Storage};
+use crate::losses::count;
+use carnyx_graph::{Array, DType, Error, Result, array::Storage};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One array, or several: the inputs of a model, or its targets.
@@ -110,7 +112,8 @@ impl Columns for (&Array, &Array) {
     }
 }
 
-/// Inputs and targets: one row of each array is one sample. Arrays are shared, not copied.
+/// Inputs and targets, and where samples do not all count the same, their weights: one row of each array is one
+/// sample. Arrays are shared, not copied.
 ///
 /// # Example
 /// ```
@@ -121,25 +124,42 @@ impl Columns for (&Array, &Array) {
 /// assert_eq!(data.num_samples(), 100);
 /// let wide_and_deep = Data::from(([&x, &x], [&y, &y]));
 /// assert_eq!(wide_and_deep.inputs().len(), 2);
+/// let weighted = Data::from((&x, &y, &Array::full([100], 0.5f32)));
+/// assert_eq!(weighted.sample_weights().len(), 1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Data {
     inputs: Vec<Array>,
     targets: Vec<Array>,
-    /// Which inputs and which targets they are, where the user said it.
-    names: [Vec<Arc<str>>; 2],
+    /// How much each sample counts. In order, one entry for each of the targets, or none at all.
+    weights: Vec<Option<Array>>,
+    /// Which inputs, which targets and which outputs' weights they are, where the user said it.
+    names: [Vec<Arc<str>>; 3],
 }
 
 impl<X: Columns, Y: Columns> From<(X, Y)> for Data {
     fn from((inputs, targets): (X, Y)) -> Data {
-        let names = [inputs.names(), targets.names()];
-        Data { inputs: inputs.arrays(), targets: targets.arrays(), names }
+        let names = [inputs.names(), targets.names(), Vec::new()];
+        Data { inputs: inputs.arrays(), targets: targets.arrays(), weights: Vec::new(), names }
+    }
+}
+
+/// Inputs, targets, and [weights of the samples](Data::sample_weight).
+impl<X: Columns, Y: Columns, W: Columns> From<(X, Y, W)> for Data {
+    fn from((inputs, targets, weights): (X, Y, W)) -> Data {
+        Data::from((inputs, targets)).sample_weight(weights)
     }
 }
 
 impl From<&(Array, Array)> for Data {
     fn from((x, y): &(Array, Array)) -> Data {
         Data::from((x, y))
+    }
+}
+
+impl From<&(Array, Array, Array)> for Data {
+    fn from((x, y, weights): &(Array, Array, Array)) -> Data {
+        Data::from((x, y, weights))
     }
 }
 
@@ -152,19 +172,74 @@ impl From<&Data> for Data {
 impl Data {
     /// Inputs alone, for prediction.
     pub(crate) fn inputs_only(inputs: impl Columns) -> Data {
-        let names = [inputs.names(), Vec::new()];
-        Data { inputs: inputs.arrays(), targets: Vec::new(), names }
+        let names = [inputs.names(), Vec::new(), Vec::new()];
+        Data { inputs: inputs.arrays(), targets: Vec::new(), weights: Vec::new(), names }
     }
 
-    /// The same data in the order of the model's inputs and outputs, where the arrays have names.
+    /// How much each sample counts: its loss is multiplied by its weight. In training, samples with small weights
+    /// teach less; in evaluation and validation, they count less in the loss and in
+    /// [weighted metrics](crate::Model::weighted_metric). The loss of a batch of `n` samples is `Σ w l / n`, so weights
+    /// whose mean is one keep the scale of the loss and the meaning of the learning rate.
+    ///
+    /// With several outputs, one array counts for all of them; a list has one for each of the targets, and names say
+    /// which outputs they are for: those left out count as usual.
+    ///
+    /// # Shape
+    /// `[batch]` or `[batch, 1]`, or `[batch, time]` for losses of each time step: numbers of any type, none
+    /// negative.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let (x, y) = (Array::full([3, 2], 1f32), Array::from([1f32, 2.0, 7.0]));
+    /// let trusted = Array::from([1f32, 1.0, 0.1]); // the last one may be a typing error
+    /// let mut model = Dense::new(1).compile(Sgd::new(0.1), MeanSquaredError).outputs(["price"]);
+    /// model.fit(Data::from((&x, &y)).sample_weight(&trusted), quiet())?;
+    /// model.fit((&x, &y, &trusted), quiet())?; // the same, as a triple
+    /// model.evaluate((&x, &y, [("price", &trusted)]))?; // and by the name of the output
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    ///
+    /// Reference: `sample_weight` of [`keras.Model.fit`](https://keras.io/api/models/model_training_apis/).
+    #[must_use]
+    pub fn sample_weight(mut self, weights: impl Columns) -> Data {
+        self.names[2] = weights.names();
+        self.weights = weights.arrays().into_iter().map(|array| Some(plain_weights(array))).collect();
+        self
+    }
+
+    /// The same data in the order of the model's inputs and outputs, where the arrays have names. `answered` are the
+    /// outputs that have losses: those that targets are for, if there are fewer targets than outputs.
     ///
     /// # Errors
-    /// `name`, if the model has no such input or output, if one is missing, or if one comes twice.
-    pub(crate) fn ordered(self, inputs: &[Arc<str>], outputs: &[Arc<str>]) -> Result<Data> {
-        let [input_names, target_names] = self.names;
+    /// `name`, if the model has no such input or output, if one is missing, or if one comes twice; `data`, if there are
+    /// weights for other outputs than targets.
+    pub(crate) fn ordered(
+        self,
+        inputs: &[Arc<str>],
+        outputs: &[Arc<str>],
+        answered: &[Arc<str>],
+    ) -> Result<Data> {
+        let [input_names, target_names, weight_names] = self.names;
+        let mut answered = if self.targets.len() == outputs.len() { outputs } else { answered }.to_vec();
+        if !target_names.is_empty() {
+            answered = outputs.iter().filter(|output| target_names.contains(output)).cloned().collect();
+        }
         let inputs = in_order(self.inputs, &input_names, inputs, "input")?;
         let targets = in_order(self.targets, &target_names, outputs, "output")?;
-        Ok(Data { inputs, targets, names: Default::default() })
+        let weights = if weight_names.is_empty() {
+            for_each_target(self.weights, targets.len())?
+        } else {
+            for_named_targets(self.weights, &weight_names, outputs, &answered)?
+        };
+        Ok(Data { inputs, targets, weights, names: Default::default() })
+    }
+
+    /// The same data with other weights: one entry for each of the targets.
+    pub(crate) fn with_weights(&self, weights: Vec<Option<Array>>) -> Data {
+        Data { weights, ..self.clone() }
     }
 
     /// What the model is given.
@@ -193,6 +268,22 @@ impl Data {
         &self.targets
     }
 
+    /// How much the samples count, as it was [given](Data::sample_weight); empty if they all count the same. `None` is
+    /// for targets whose samples do.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// let data = Data::from((Array::full([8, 3], 1f32), Array::full([8], 0u8)));
+    /// assert!(data.sample_weights().is_empty());
+    /// let weighted = data.sample_weight(Array::full([8, 1], 2u8));
+    /// assert_eq!(weighted.sample_weights(), [Some(Array::full([8], 2f32))]);
+    /// ```
+    pub fn sample_weights(&self) -> &[Option<Array>] {
+        &self.weights
+    }
+
     /// The number of samples: rows of the first input.
     ///
     /// # Example
@@ -206,12 +297,21 @@ impl Data {
         self.inputs.first().map_or(0, Array::num_rows)
     }
 
-    /// Inputs, then targets.
+    /// Inputs, then targets, then the weights that there are.
     pub(crate) fn arrays(&self) -> impl Iterator<Item = &Array> {
-        self.inputs.iter().chain(&self.targets)
+        self.inputs.iter().chain(&self.targets).chain(self.weights.iter().flatten())
     }
 
-    /// Inputs, then targets, with the names that messages call them.
+    /// The weights that there are, with the names that messages call them.
+    fn named_weights(&self) -> impl Iterator<Item = (String, &Array)> {
+        let name = |i: usize| match self.weights.len() {
+            1 => "`sample_weight`".to_owned(),
+            _ => format!("the weights of target {i}"),
+        };
+        self.weights.iter().enumerate().filter_map(move |(i, array)| Some((name(i), array.as_ref()?)))
+    }
+
+    /// Inputs, then targets, then weights, with the names that messages call them.
     fn named(&self) -> impl Iterator<Item = (String, &Array)> {
         let name = |word: &str, several: &str, i: usize, n: usize| match n {
             1 => format!("`{word}`"),
@@ -221,7 +321,7 @@ impl Data {
         let inputs = self.inputs.iter().enumerate().map(move |(i, array)| (name("x", "input", i, n), array));
         let targets =
             self.targets.iter().enumerate().map(move |(i, array)| (name("y", "target", i, m), array));
-        inputs.chain(targets)
+        inputs.chain(targets).chain(self.named_weights())
     }
 
     /// Whether a model can learn from these arrays or predict from them at all.
@@ -250,7 +350,11 @@ impl Data {
                         self.inputs[0].shape(),
                         array.shape()
                     ))
-                    .help("each row of the inputs needs one row of the targets"));
+                    .help(if name.contains("weight") {
+                        "each sample needs one weight"
+                    } else {
+                        "each row of the inputs needs one row of the targets"
+                    }));
             }
             first.get_or_insert(name);
         }
@@ -268,10 +372,99 @@ impl Data {
         for (name, array) in self.named() {
             if let Some(index) = first_non_finite(array) {
                 return Err(error(format!("{name} holds {} {}", array.element(index), place(array, index)))
-                    .help("drop such rows, or fill them with the column's mean or median"));
+                    .help(if name.contains("weight") {
+                        "give samples that must not count the weight 0"
+                    } else {
+                        "drop such rows, or fill them with the column's mean or median"
+                    }));
+            }
+        }
+        self.named_weights().try_for_each(|(name, array)| check_weights(&format!("{role}{name}"), array))
+    }
+
+    /// Whether weights leave anything of the samples in `rows`.
+    ///
+    /// # Errors
+    /// `data`, if all weights of a target are zero there.
+    pub(crate) fn check_mass(&self, rows: Range<usize>, role: Role) -> Result {
+        for (name, array) in self.named_weights() {
+            let row = array.row_len();
+            if (rows.start * row..rows.end * row).all(|i| array.element(i) == 0.0) {
+                let all = if rows.len() == self.num_samples() { "" } else { " of these samples" };
+                return Err(Error::new(
+                    "data",
+                    format!("{role}{name} is 0 for all {} samples{all}", rows.len()),
+                )
+                .label("nothing would count")
+                .help("give those samples that matter a weight above 0, or leave the weights out"));
             }
         }
         Ok(())
+    }
+}
+
+/// Weights as floats, and `[batch, 1]` as `[batch]`: what is said by the first axes needs no last one.
+fn plain_weights(weights: Array) -> Array {
+    let mut shape = weights.shape();
+    while let Some((1, rest)) = shape.split_last().filter(|(_, rest)| !rest.is_empty()) {
+        shape = rest;
+    }
+    let weights = match weights.dtype() {
+        DType::F32 | DType::F64 => weights.clone(),
+        _ => weights.cast(DType::F32),
+    };
+    weights.reshape(shape).unwrap_or(weights)
+}
+
+/// Weights without names: one array counts for all targets, a list has one for each.
+fn for_each_target(weights: Vec<Option<Array>>, targets: usize) -> Result<Vec<Option<Array>>> {
+    if weights.is_empty() || weights.len() == targets {
+        return Ok(weights);
+    }
+    if weights.len() == 1 {
+        return Ok(vec![weights[0].clone(); targets]);
+    }
+    let (weights, targets) = (count(weights.len(), "array"), count(targets, "array"));
+    Err(Error::new("data", format!("{weights} of sample weights, {targets} of targets"))
+        .label("one array counts for all targets, a list has one for each")
+        .help("say which outputs the weights are for: `[(\"main\", &weights)]`"))
+}
+
+/// Weights with the names of outputs, in the order of the targets.
+fn for_named_targets(
+    weights: Vec<Option<Array>>,
+    names: &[Arc<str>],
+    outputs: &[Arc<str>],
+    answered: &[Arc<str>],
+) -> Result<Vec<Option<Array>>> {
+    let mut places = vec![None; answered.len()];
+    for (name, array) in names.iter().zip(weights) {
+        let Some(place) = answered.iter().position(|output| output == name) else {
+            if outputs.contains(name) {
+                let title = format!("sample weights are for the output `{name}`, which has no targets");
+                return Err(Error::new("name", title).help("give its targets too, or leave its weights out"));
+            }
+            let title = format!("sample weights are for the output `{name}`, which the model does not have");
+            return Err(Error::new("name", title).suggest(name, outputs));
+        };
+        if places[place].is_some() {
+            return Err(Error::new("name", format!("the weights of the output `{name}` are given twice")));
+        }
+        places[place] = array;
+    }
+    Ok(places)
+}
+
+/// Whether weights are what weights can be.
+fn check_weights(name: &str, weights: &Array) -> Result {
+    match (0..weights.len()).find(|&i| weights.element(i) < 0.0) {
+        None => Ok(()),
+        Some(i) => {
+            let title = format!("{name} holds {} {}", weights.element(i), place(weights, i));
+            Err(Error::new("data", title)
+                .label("a sample with a negative weight would be learned to be wrong")
+                .help("give samples that must not count the weight 0"))
+        }
     }
 }
 

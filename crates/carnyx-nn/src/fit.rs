@@ -11,10 +11,12 @@ use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
 use crate::progress::{Progress, Verbosity};
+use crate::weights::ClassWeight;
 use carnyx_graph::graph::Body;
 use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
 use std::ops::Range;
 use std::panic::Location;
+use std::sync::Arc;
 
 /// Samples in a batch of evaluation or prediction: large enough to be fast, and no result depends on it.
 pub(crate) const EVALUATION_BATCH: usize = 1024;
@@ -36,6 +38,7 @@ pub struct Fit<'a> {
     validation: Option<Data>,
     validation_split: f64,
     head_report: bool,
+    class_weights: Vec<(Option<Arc<str>>, ClassWeight)>,
     verbosity: Verbosity,
     seed: Option<u64>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
@@ -58,6 +61,7 @@ impl<'a> Fit<'a> {
             validation: None,
             validation_split: 0.0,
             head_report: false,
+            class_weights: Vec::new(),
             verbosity: Verbosity::default(),
             seed: None,
             callbacks: Vec::new(),
@@ -117,6 +121,51 @@ impl<'a> Fit<'a> {
     /// ```
     pub fn head_report(mut self) -> Fit<'a> {
         self.head_report = true;
+        self
+    }
+
+    /// How much the samples of each class count in training, on every output that has no
+    /// [class weights of its own](Fit::class_weight_on): by class, where those left out count 1, or by a rule. They
+    /// multiply the [weights of the samples](Data::sample_weight). Validation and evaluation know nothing of them.
+    ///
+    /// Targets may be class numbers, one-hot rows, or 0 and 1 for one unit. With [`Verbosity::Line`], the part of all
+    /// weight that each class has is printed before the first epoch.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// use carnyx_nn::{ClassWeight, Fit};
+    /// let fit = Fit::epochs(3).class_weight([(0, 1.0), (1, 50.0)]);
+    /// let fit = Fit::epochs(3).class_weight(ClassWeight::balanced());
+    /// # let _ = fit;
+    /// ```
+    ///
+    /// Reference: `class_weight` of [`keras.Model.fit`](https://keras.io/api/models/model_training_apis/), which takes no
+    /// weights of samples beside them, and no more than one output.
+    pub fn class_weight(mut self, weights: impl Into<ClassWeight>) -> Fit<'a> {
+        self.class_weights.push((None, weights.into()));
+        self
+    }
+
+    /// How much the samples of each class count in training, on the output of that name.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let x = Tensor::input("x", [3]);
+    /// # let (kind, price) = (Dense::new(2).activation(Softmax).apply(&x), Dense::new(1).apply(&x));
+    /// # let (data, y) = (Array::full([8, 3], 1f32), Array::from([0u8, 0, 0, 0, 0, 0, 0, 1]));
+    /// let mut model = Functional::new(&x, [("kind", &kind), ("price", &price)])?.compile(
+    ///     Sgd::new(0.01),
+    ///     [SparseCategoricalCrossentropy.on("kind"), MeanSquaredError.on("price")],
+    /// );
+    /// let fit = Fit::epochs(3).class_weight_on("kind", ClassWeight::balanced()).verbose(Verbosity::Silent);
+    /// assert!(model.fit((&data, [&y, &y]), fit).is_ok());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn class_weight_on(mut self, output: &str, weights: impl Into<ClassWeight>) -> Fit<'a> {
+        self.class_weights.push((Some(output.into()), weights.into()));
         self
     }
 
@@ -244,6 +293,17 @@ pub(crate) fn fit(
         }
         None => (training < data.num_samples()).then(|| (data, training..data.num_samples())),
     };
+    if let Some((data, rows)) = &validation {
+        data.check_mass(rows.clone(), Role::Validation).map_err(at)?;
+    }
+    let weighted: Data;
+    let data = if options.class_weights.is_empty() {
+        data
+    } else {
+        weighted = core.with_class_weights(data, &options.class_weights, &(0..training), site).map_err(at)?;
+        &weighted
+    };
+    data.check_mass(0..training, Role::Training).map_err(at)?;
     let first_epoch = core.epochs_trained;
     let mut history = History::new(first_epoch, Vec::new());
     if options.epochs == 0 {
@@ -264,10 +324,13 @@ pub(crate) fn fit(
     if first_epoch == 0 && options.verbosity != Verbosity::Silent {
         warn_of_identical_units(&core.network.variables);
     }
+    let mut progress = Progress::new(options.verbosity);
+    if progress.has_lines() && !data.sample_weights().is_empty() {
+        core.masses(data, &(0..training), site)?.iter().for_each(|mass| progress.note(mass));
+    }
 
     let pass = Pass { data, seed: options.seed.unwrap_or(core.seed), site };
     let mut order: Vec<u32> = (0..training as u32).collect();
-    let mut progress = Progress::new(options.verbosity);
     let callbacks = &mut options.callbacks;
     let mut run = Run {
         epoch: first_epoch,
@@ -315,12 +378,12 @@ fn check_before_first_step(
     batch_size: usize,
     site: &'static Location<'static>,
 ) -> Result {
-    let program = core.training_program(batch_size, [data.inputs(), data.targets()], optimizer, site)?;
+    let program = core.training_program(batch_size, data, optimizer, site)?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let Some(validation) = validation else { return Ok(()) };
     let rows = EVALUATION_BATCH.min(validation.num_samples());
-    let program = core.evaluation_program(rows, [validation.inputs(), validation.targets()], site)?;
+    let program = core.evaluation_program(rows, validation, site)?;
     let checked = core.check_targets(&program, validation.targets());
     checked.map_err(|error| error.at(site).note("in the validation data"))?;
     core.keep(program);
@@ -355,8 +418,7 @@ fn train_epoch(
         };
         if current.as_ref().is_none_or(is_stale) {
             core.keep_if_any(current.take());
-            let columns = [pass.data.inputs(), pass.data.targets()];
-            current = Some(core.training_program(rows.len(), columns, run.optimizer, pass.site)?);
+            current = Some(core.training_program(rows.len(), pass.data, run.optimizer, pass.site)?);
         }
         let Some(program) = &mut current else { continue };
         run.optimizer.synchronize()?;
@@ -405,8 +467,7 @@ fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, p
         let rows = EVALUATION_BATCH.min(rows.end - first);
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            let columns = [pass.data.inputs(), pass.data.targets()];
-            current = Some(core.evaluation_program(rows, columns, pass.site)?);
+            current = Some(core.evaluation_program(rows, pass.data, pass.site)?);
             if step == 0 {
                 // The first trace of a model makes its totals.
                 core.reset_totals()?;
@@ -431,9 +492,10 @@ fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, p
 
 /// Loss and metrics of the model on `data`.
 pub(crate) fn evaluate_all(core: &mut Core, data: &Data, site: &'static Location<'static>) -> Result<Logs> {
-    data.check(Role::Use).map_err(|error| error.at(site))?;
+    let all = 0..data.num_samples();
+    data.check(Role::Use).and_then(|()| data.check_mass(all, Role::Use)).map_err(|error| error.at(site))?;
     let rows = EVALUATION_BATCH.min(data.num_samples());
-    let program = core.evaluation_program(rows, [data.inputs(), data.targets()], site)?;
+    let program = core.evaluation_program(rows, data, site)?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let mut logs = Logs::default();

@@ -26,6 +26,7 @@ pub mod optimizers;
 mod perceptron;
 mod progress;
 mod saving;
+mod weights;
 
 pub use activations::Activation::{self, *};
 pub use callbacks::{Callback, Run};
@@ -54,3 +55,4 @@ pub use progress::Verbosity;
 #[doc(hidden)]
 pub use saving::Config;
 pub use saving::{SaveReport, SaveWeights, load, load_network};
+pub use weights::ClassWeight;

@@ -69,6 +69,18 @@ impl Progress {
         }
     }
 
+    /// Whether there is a line for each epoch, and room for more before them.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.style == Verbosity::Line
+    }
+
+    /// A line about the whole fit, where there are lines.
+    pub(crate) fn note(&self, line: &str) {
+        if self.has_lines() {
+            print(&format!("{line}\n"));
+        }
+    }
+
     /// An epoch of `steps` steps begins; `epoch` is counted from 0.
     pub(crate) fn begin(&mut self, epoch: usize, epochs: usize, steps: usize) {
         let now = Instant::now();

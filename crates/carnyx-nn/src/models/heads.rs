@@ -28,7 +28,7 @@ impl Core {
         logs: &mut Logs,
     ) -> Result {
         let rows = EVALUATION_BATCH.min(data.num_samples());
-        let key = self.key(Phase::Train, rows, data.inputs(), data.targets(), 0);
+        let key = self.key(Phase::Train, rows, data, 0);
         let step = self.describe_step(&key, site)?;
         let heads = step.heads;
         let trunk = self.trunk(&heads);

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::summary::Summary;
-use super::trace::{Core, Prepared};
+use super::trace::{Core, Prepared, Watched};
 use crate::data::{Columns, Data, Role};
 use crate::fit::{self, EVALUATION_BATCH, Fit};
 use crate::history::{History, Logs};
@@ -98,7 +98,7 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn metric(mut self, metric: impl Metric) -> Model<L> {
-        self.core.add_metric(Arc::new(metric), None);
+        self.core.add_metric(Watched::new(metric));
         self
     }
 
@@ -115,7 +115,51 @@ impl<L> Model<L> {
     /// assert!(model.fit((&x, &y), quiet()).is_ok());
     /// ```
     pub fn metric_on(mut self, output: &str, metric: impl Metric) -> Model<L> {
-        self.core.add_metric(Arc::new(metric), Some(output.into()));
+        self.core.add_metric(Watched::new(metric).only(output));
+        self
+    }
+
+    /// One more number in the logs, in which samples count by their weights: those of
+    /// [`Data::sample_weight`](crate::Data::sample_weight) and, in training, of
+    /// [`Fit::class_weight`](crate::Fit::class_weight). Without weights it is as any other metric; where another metric
+    /// has the same name, this one is called `weighted_…`. A model with several outputs gives it for each of them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let (x, y) = (Array::from([[0f32], [1.0]]), Array::from([0f32, 1.0]));
+    /// let model = Dense::new(1).compile(Sgd::new(0.0), MeanSquaredError);
+    /// let mut model = model.metric(MeanAbsoluteError).weighted_metric(MeanAbsoluteError);
+    /// let logs = model.evaluate((&x, &y, &Array::from([1f32, 0.0])))?;
+    /// assert_eq!(logs["weighted_mean_absolute_error"], 0.0); // only the first sample counts, and a bias is 0 at first
+    /// assert_ne!(logs["mean_absolute_error"], 0.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    ///
+    /// Reference: `weighted_metrics` of [`keras.Model.compile`](https://keras.io/api/models/model_training_apis/).
+    pub fn weighted_metric(mut self, metric: impl Metric) -> Model<L> {
+        self.core.add_metric(Watched::new(metric).weighted());
+        self
+    }
+
+    /// One more number in the logs, in which samples count by their weights, for the output of that name only.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// # let quiet = || Fit::epochs(1).verbose(Verbosity::Silent);
+    /// let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let model = Dense::new(1).compile(Sgd::new(0.1), MeanSquaredError).outputs(["price"]);
+    /// let mut model = model.weighted_metric_on("price", RootMeanSquaredError);
+    /// let weights = Array::from_fn([8], |i| i as f32);
+    /// assert!(model.fit((&x, &y, &weights), quiet())?.last("root_mean_squared_error").is_some());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn weighted_metric_on(mut self, output: &str, metric: impl Metric) -> Model<L> {
+        self.core.add_metric(Watched::new(metric).only(output).weighted());
         self
     }
 
@@ -272,8 +316,8 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn fit(&mut self, data: impl Into<Data>, fit: Fit<'_>) -> Result<History> {
         let site = Location::caller();
-        let data = self.core.network.ordered(data.into(), site)?;
-        let fit = fit.with_validation(|data| self.core.network.ordered(data, site))?;
+        let data = self.core.ordered(data.into(), site)?;
+        let fit = fit.with_validation(|data| self.core.ordered(data, site))?;
         fit::fit(&mut self.core, &mut self.optimizer, &data, fit, site)
     }
 
@@ -295,7 +339,7 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
         let site = Location::caller();
-        let data = self.core.network.ordered(data.into(), site)?;
+        let data = self.core.ordered(data.into(), site)?;
         fit::evaluate_all(&mut self.core, &data, site)
     }
 
@@ -318,7 +362,7 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn predict(&self, x: impl Columns) -> Result<Array> {
         let site = Location::caller();
-        let data = self.core.network.ordered(Data::inputs_only(x), site)?;
+        let data = self.core.ordered(Data::inputs_only(x), site)?;
         let mut outputs = predict(&self.core, &data, site)?;
         match outputs.pop() {
             Some(output) if outputs.is_empty() => Ok(output),
@@ -348,7 +392,7 @@ impl<L> Model<L> {
     #[track_caller]
     pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
         let site = Location::caller();
-        let data = self.core.network.ordered(Data::inputs_only(x), site)?;
+        let data = self.core.ordered(Data::inputs_only(x), site)?;
         predict(&self.core, &data, site)
     }
 
@@ -414,7 +458,7 @@ fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result
         let rows = EVALUATION_BATCH.min(samples - first);
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            current = Some(core.prediction_program(rows, data.inputs(), site)?);
+            current = Some(core.prediction_program(rows, data, site)?);
         }
         let Some(program) = &mut current else { continue };
         feeds.clear();

@@ -2,7 +2,7 @@
 
 use crate::data::Data;
 use crate::layer::{apply_at, input_name, own_name};
-use crate::losses::{count, list};
+use crate::losses::{Objective, count, list};
 use crate::{Forks, Layer, Tree, Variables};
 use carnyx_graph::{Error, Result, Tensor, Variable};
 use std::any::Any;
@@ -92,15 +92,23 @@ impl Network {
         Ok(outputs)
     }
 
-    /// `data` with named arrays put in the order of inputs and outputs.
+    /// `data` with named arrays put in the order of inputs and outputs, of which `objective` has losses for some.
     ///
     /// # Errors
-    /// `name`, if a name is unknown, missing or given twice.
-    pub(crate) fn ordered(&self, data: Data, site: &'static Location<'static>) -> Result<Data> {
+    /// `name`, if a name is unknown, missing or given twice; `data`, if weights and targets do not belong together.
+    pub(crate) fn ordered(
+        &self,
+        data: Data,
+        objective: &Objective,
+        site: &'static Location<'static>,
+    ) -> Result<Data> {
         let drawing = self.drawing.iter().flatten().enumerate();
         let inputs: Vec<Arc<str>> = drawing.map(|(i, input)| input_name(i, input)).collect();
         let outputs = if self.names.is_empty() { vec!["output_0".into()] } else { self.names.clone() };
-        data.ordered(&inputs, &outputs).map_err(|error| error.at(site))
+        // What is wrong with the losses is reported when they are traced.
+        let terms = objective.resolve(&outputs).unwrap_or_default();
+        let answered: Vec<Arc<str>> = terms.iter().map(|(output, _)| outputs[*output].clone()).collect();
+        data.ordered(&inputs, &outputs, &answered).map_err(|error| error.at(site))
     }
 
     /// The names of the outputs: those that the user gave, or `output_0`, `output_1`, ….

@@ -6,10 +6,11 @@
 //! changes no variable.
 
 use super::network::Network;
+use crate::data::Data;
 use crate::engine::{self, initialize_on};
 use crate::history::Logs;
 use crate::layer::free_name;
-use crate::losses::{Objective, count, list};
+use crate::losses::{Loss, Objective, Term, count, list};
 use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
 use carnyx_graph::{
@@ -44,6 +45,8 @@ pub(crate) struct Key {
     pub(crate) rows: usize,
     inputs: Vec<(Vec<usize>, DType)>,
     targets: Vec<(Vec<usize>, DType)>,
+    /// For each of the targets, if any has weights.
+    weights: Vec<Option<(Vec<usize>, DType)>>,
     /// In training: whether each of the network's variables is trainable, and which optimizer moves them.
     trainable: Vec<bool>,
     optimizer: u64,
@@ -54,7 +57,7 @@ pub(crate) struct Prepared {
     pub(crate) key: Key,
     pub(crate) graph: Graph,
     pub(crate) session: Box<dyn Session>,
-    /// For each input slot the place among the data's arrays: inputs, then targets.
+    /// For each input slot the place among the data's arrays: inputs, then targets, then weights.
     pub(crate) feeds: Vec<usize>,
     /// For each loss: which targets it compares, and the shape of the predictions.
     compared: Vec<(usize, Shape)>,
@@ -78,10 +81,29 @@ enum Kind {
 }
 
 /// A metric that the user asked for.
+#[derive(Clone)]
 pub(crate) struct Watched {
     pub(crate) metric: Arc<dyn Metric>,
     /// The only output that it is for; all, unless given.
     pub(crate) only: Option<Arc<str>>,
+    /// Whether samples count by their weights.
+    pub(crate) is_weighted: bool,
+}
+
+impl Watched {
+    pub(crate) fn new(metric: impl Metric) -> Watched {
+        Watched { metric: Arc::new(metric), only: None, is_weighted: false }
+    }
+
+    pub(crate) fn only(mut self, output: &str) -> Watched {
+        self.only = Some(output.into());
+        self
+    }
+
+    pub(crate) fn weighted(mut self) -> Watched {
+        self.is_weighted = true;
+        self
+    }
 }
 
 /// A compiled model without the types of its layer and without its optimizer.
@@ -116,10 +138,8 @@ impl Core {
 
     /// The same model around a copy of the network.
     pub(crate) fn with_network(&self, network: Network) -> Core {
-        let metric =
-            |watched: &Watched| Watched { metric: watched.metric.clone(), only: watched.only.clone() };
         Core {
-            metrics: self.metrics.iter().map(metric).collect(),
+            metrics: self.metrics.clone(),
             seed: self.seed,
             dynamic: self.dynamic,
             epochs_trained: self.epochs_trained,
@@ -128,9 +148,14 @@ impl Core {
         }
     }
 
-    pub(crate) fn add_metric(&mut self, metric: Arc<dyn Metric>, output: Option<Arc<str>>) {
-        self.metrics.push(Watched { metric, only: output });
+    pub(crate) fn add_metric(&mut self, metric: Watched) {
+        self.metrics.push(metric);
         self.forget();
+    }
+
+    /// `data` with named arrays put in the order of inputs and outputs.
+    pub(crate) fn ordered(&self, data: Data, site: &'static Location<'static>) -> Result<Data> {
+        self.network.ordered(data, &self.objective, site)
     }
 
     pub(crate) fn run_on(&mut self, executor: Arc<dyn Executor>) {
@@ -148,21 +173,21 @@ impl Core {
         self.executor.as_deref().unwrap_or_else(|| engine::shared())
     }
 
-    pub(super) fn key(
-        &self,
-        phase: Phase,
-        rows: usize,
-        inputs: &[Array],
-        targets: &[Array],
-        optimizer: u64,
-    ) -> Key {
-        let describe = |arrays: &[Array]| {
-            let row = |array: &Array| (array.shape()[1..].to_vec(), array.dtype());
-            arrays.iter().map(row).collect::<Vec<_>>()
-        };
+    pub(super) fn key(&self, phase: Phase, rows: usize, data: &Data, optimizer: u64) -> Key {
+        let row = |array: &Array| (array.shape()[1..].to_vec(), array.dtype());
+        let describe = |arrays: &[Array]| arrays.iter().map(row).collect::<Vec<_>>();
         let variables: &[Variable] = if phase == Phase::Train { &self.network.variables } else { &[] };
-        let trainable = variables.iter().map(Variable::is_trainable).collect();
-        Key { phase, rows, inputs: describe(inputs), targets: describe(targets), trainable, optimizer }
+        let weights = data.sample_weights();
+        let are_weighted = weights.iter().any(Option::is_some);
+        Key {
+            phase,
+            rows,
+            inputs: describe(data.inputs()),
+            targets: describe(data.targets()),
+            weights: weights.iter().map(|w| w.as_ref().map(row)).filter(|_| are_weighted).collect(),
+            trainable: variables.iter().map(Variable::is_trainable).collect(),
+            optimizer,
+        }
     }
 
     /// Whether a program for training still trains the right variables.
@@ -209,11 +234,11 @@ impl Core {
     pub(crate) fn training_program(
         &mut self,
         rows: usize,
-        [inputs, targets]: [&[Array]; 2],
+        data: &Data,
         optimizer: &mut Optimizer,
         site: &'static Location<'static>,
     ) -> Result<Prepared> {
-        let key = self.key(Phase::Train, rows, inputs, targets, optimizer.id());
+        let key = self.key(Phase::Train, rows, data, optimizer.id());
         if !self.dynamic
             && let Some(program) = self.take(|program| program.key == key)
         {
@@ -240,10 +265,10 @@ impl Core {
     pub(crate) fn evaluation_program(
         &mut self,
         rows: usize,
-        [inputs, targets]: [&[Array]; 2],
+        data: &Data,
         site: &'static Location<'static>,
     ) -> Result<Prepared> {
-        let key = self.key(Phase::Evaluate, rows, inputs, targets, 0);
+        let key = self.key(Phase::Evaluate, rows, data, 0);
         if !self.dynamic
             && let Some(program) = self.take(|program| program.key == key)
         {
@@ -258,10 +283,10 @@ impl Core {
     pub(crate) fn prediction_program(
         &self,
         rows: usize,
-        inputs: &[Array],
+        data: &Data,
         site: &'static Location<'static>,
     ) -> Result<Prepared> {
-        let key = self.key(Phase::Predict, rows, inputs, &[], 0);
+        let key = self.key(Phase::Predict, rows, data, 0);
         if !self.dynamic
             && let Some(program) = self.take(|program| program.key == key)
         {
@@ -274,7 +299,7 @@ impl Core {
 
     pub(super) fn prepare(&self, key: Key, graph: Graph, compared: Vec<(usize, Shape)>) -> Result<Prepared> {
         initialize_on(self.executor(), &graph.variables, self.seed)?;
-        let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, key.inputs.len())).collect();
+        let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, &key)).collect();
         let structure = graph.key();
         // A model that is traced at every step mostly traces what it traced before.
         let known = self.dynamic.then(|| self.take(|p| p.key == key && p.graph.key() == structure)).flatten();
@@ -293,25 +318,18 @@ impl Core {
         let names = self.network.output_names(outputs.len()).map_err(|e| e_at(e, site))?;
         let terms = self.objective.resolve(&names).map_err(|e| e_at(e, site))?;
 
-        // Which targets belong to each output.
-        let mut target_of = vec![None; outputs.len()];
-        if targets.len() == outputs.len() {
-            target_of = (0..targets.len()).map(Some).collect();
-        } else if targets.len() == terms.len() {
-            terms.iter().enumerate().for_each(|(target, (output, _))| target_of[*output] = Some(target));
-        } else {
-            let (outputs, targets) = (count(outputs.len(), "output"), count(targets.len(), "target"));
-            return Err(Error::new("data", format!("the model has {outputs}, the data has {targets}"))
-                .at(site)
-                .note(format!("the outputs are {}", list(&names)))
-                .help("give one array of targets for each output: `(&x, [&a, &b])`"));
-        }
+        let target_of = targets_of_outputs(targets.len(), &names, &terms).map_err(|e| e.at(site))?;
+        let weights = weights_of_targets(key);
 
         let mut losses = Vec::new();
         let mut compared = Vec::new();
         for (output, term) in &terms {
             let target = target_of[*output].unwrap_or(0);
-            let loss = term.loss().of(&targets[target], &outputs[*output]);
+            let (answer, prediction) = (&targets[target], &outputs[*output]);
+            let loss = match &weights[target] {
+                Some(weights) => term.loss().of_weighted(answer, prediction, weights),
+                None => term.loss().of(answer, prediction),
+            };
             if let Err(error) = loss.check() {
                 let name = term.loss().name();
                 return Err(if names.len() > 1 {
@@ -345,7 +363,9 @@ impl Core {
                 Kind::Term(i) => score.tally.add_weighted(&(losses[i].0.cast(DType::F64) * rows), rows),
                 Kind::Metric(i, output) => {
                     let target = target_of[output].unwrap_or(0);
-                    self.metrics[i].metric.update(&mut score.tally, &targets[target], &outputs[output]);
+                    let Watched { metric, is_weighted, .. } = &self.metrics[i];
+                    score.tally.set_weights(weights[target].clone().filter(|_| *is_weighted));
+                    metric.update(&mut score.tally, &targets[target], &outputs[output]);
                 }
             }
             for (variable, value) in score.tally.take_updates() {
@@ -369,16 +389,25 @@ impl Core {
     ) -> Result<Vec<Score>> {
         let several = outputs.len() > 1;
         let mut scores: Vec<Score> = Vec::new();
-        let mut add = |name: String, kind| {
-            let name = free_name(&name, |name| scores.iter().any(|score| &*score.name == name));
+        let mut add = |prefix: &str, name: &str, kind, is_weighted: bool| {
+            let is_taken = |name: &str| scores.iter().any(|score| &*score.name == name);
+            let mut full = format!("{prefix}{name}");
+            if is_weighted && is_taken(&full) {
+                full = format!("{prefix}weighted_{name}");
+            }
+            let name = free_name(&full, is_taken);
             scores.push(Score { name: name.into(), kind, tally: Tally::default() });
         };
-        add("loss".into(), Kind::Total);
+        add("", "loss", Kind::Total, false);
         if several {
             let resolved = self.objective.resolve(outputs)?;
-            (0..terms).for_each(|i| add(format!("{}_loss", outputs[resolved[i].0]), Kind::Term(i)));
+            (0..terms)
+                .for_each(|i| add(&format!("{}_", outputs[resolved[i].0]), "loss", Kind::Term(i), false));
         }
-        for (i, Watched { metric, only }) in self.metrics.iter().enumerate() {
+        // Weighted ones last, so that others keep their names.
+        let (weighted, plain): (Vec<_>, Vec<_>) =
+            self.metrics.iter().enumerate().partition(|(_, watched)| watched.is_weighted);
+        for (i, Watched { metric, only, is_weighted }) in plain.into_iter().chain(weighted) {
             if let Some(only) = only
                 && !outputs.contains(only)
             {
@@ -387,8 +416,8 @@ impl Core {
             }
             for (output, name) in outputs.iter().enumerate() {
                 if target_of[output].is_some() && only.as_ref().is_none_or(|only| only == name) {
-                    let metric = metric.name();
-                    add(if several { format!("{name}_{metric}") } else { metric }, Kind::Metric(i, output));
+                    let prefix = if several { format!("{name}_") } else { String::new() };
+                    add(&prefix, &metric.name(), Kind::Metric(i, output), *is_weighted);
                 }
             }
         }
@@ -406,6 +435,23 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Which targets each output with a loss or a metric is compared with, and the shape of its predictions.
+    ///
+    /// # Errors
+    /// As for [`describe_step`](Core::describe_step).
+    pub(crate) fn answers(&self, data: &Data, site: &'static Location<'static>) -> Result<Vec<Answer>> {
+        let key = self.key(Phase::Evaluate, data.num_samples(), data, 0);
+        let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs), site)?;
+        let names = self.network.output_names(outputs.len())?;
+        let terms = self.objective.resolve(&names)?;
+        let target_of = targets_of_outputs(key.targets.len(), &names, &terms)?;
+        let answer = |(i, output): (usize, Arc<str>)| {
+            let loss = terms.iter().find(|(of, _)| *of == i).map(|(_, term)| term.shared_loss());
+            Some(Answer { output, target: target_of[i]?, prediction: outputs[i].shape(), loss })
+        };
+        Ok(names.into_iter().enumerate().filter_map(answer).collect())
     }
 
     pub(crate) fn reset_totals(&self) -> Result {
@@ -429,6 +475,16 @@ impl Core {
     }
 }
 
+/// An output that is compared with targets.
+pub(crate) struct Answer {
+    pub(crate) output: Arc<str>,
+    /// The place of its targets.
+    pub(crate) target: usize,
+    /// The shape of what the model predicts.
+    pub(crate) prediction: Shape,
+    pub(crate) loss: Option<Arc<dyn Loss>>,
+}
+
 /// One batch, described.
 pub(super) struct Described {
     loss: Tensor,
@@ -436,6 +492,29 @@ pub(super) struct Described {
     compared: Vec<(usize, Shape)>,
     /// The loss of each output that has one, with its weight.
     pub(super) heads: Vec<(Arc<str>, Tensor)>,
+}
+
+/// Which targets belong to each output: one for each of them, or one for each loss.
+///
+/// # Errors
+/// `data`, if there are neither as many targets as outputs nor as many as losses.
+fn targets_of_outputs(
+    targets: usize,
+    outputs: &[Arc<str>],
+    terms: &[(usize, &Term)],
+) -> Result<Vec<Option<usize>>> {
+    if targets == outputs.len() {
+        return Ok((0..targets).map(Some).collect());
+    }
+    if targets == terms.len() {
+        let mut target_of = vec![None; outputs.len()];
+        terms.iter().enumerate().for_each(|(target, (output, _))| target_of[*output] = Some(target));
+        return Ok(target_of);
+    }
+    let (model, data) = (count(outputs.len(), "output"), count(targets, "target"));
+    Err(Error::new("data", format!("the model has {model}, the data has {data}"))
+        .note(format!("the outputs are {}", list(outputs)))
+        .help("give one array of targets for each output: `(&x, [&a, &b])`"))
 }
 
 fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {
@@ -448,11 +527,24 @@ fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tens
     rows.iter().enumerate().map(placeholder).collect()
 }
 
-/// The place of `input_1` or `target_0` among inputs and targets.
-fn feed_of(name: &str, inputs: usize) -> usize {
+/// The weights for each of the targets.
+fn weights_of_targets(key: &Key) -> Vec<Option<Tensor>> {
+    let given: Vec<_> = key.weights.iter().flatten().cloned().collect();
+    let mut weights = placeholders(key, "weight", &given).into_iter();
+    let none = vec![None; key.targets.len()];
+    let places = if key.weights.is_empty() { &none } else { &key.weights };
+    places.iter().map(|place| place.as_ref().and_then(|_| weights.next())).collect()
+}
+
+/// The place of `input_1`, `target_0` or `weight_0` among inputs, targets and weights.
+fn feed_of(name: &str, key: &Key) -> usize {
     let (word, number) = name.rsplit_once('_').unwrap_or((name, "0"));
     let number: usize = number.parse().unwrap_or(0);
-    if word == "input" { number } else { inputs + number }
+    match word {
+        "input" => number,
+        "target" => key.inputs.len() + number,
+        _ => key.inputs.len() + key.targets.len() + number,
+    }
 }
 
 /// What layers add to the loss, each once.

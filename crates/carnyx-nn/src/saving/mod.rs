@@ -100,7 +100,7 @@ impl Stored {
         })?;
         let mut model = network.compile(compiled.optimizer, compiled.objective);
         for watched in compiled.metrics {
-            model.core.add_metric(watched.metric, watched.only);
+            model.core.add_metric(watched);
         }
         model.core.seed = self.progress.seed;
         model.core.epochs_trained = self.progress.epochs_trained;

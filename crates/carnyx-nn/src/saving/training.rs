@@ -238,7 +238,8 @@ pub(super) fn read_compiled(
         let mut metrics = Vec::new();
         for watched in fields.list("metrics")? {
             let metric = metric(watched.get("metric").unwrap_or(&Value::Null))?;
-            metrics.push(Watched { metric, only: name(watched) });
+            let is_weighted = watched.get("weighted").and_then(Value::as_bool) == Some(true);
+            metrics.push(Watched { metric, only: name(watched), is_weighted });
         }
         let optimizer = optimizer(value.get("optimizer").unwrap_or(&Value::Null))?;
         return Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }));
@@ -279,14 +280,14 @@ pub(super) fn read_compiled(
     {
         let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         for one in list {
-            metrics.push(Watched { metric: metric(one)?, only: None });
+            metrics.push(Watched { metric: metric(one)?, only: None, is_weighted: false });
         }
     } else {
         for (i, list) in for_outputs(value, outputs, "metrics", |_| false)?.iter().enumerate() {
             let Some(list) = list else { continue };
             let output = (outputs.len() > 1).then(|| outputs[i].clone());
             for one in list.as_array().map_or(std::slice::from_ref(*list), Vec::as_slice) {
-                metrics.push(Watched { metric: metric(one)?, only: output.clone() });
+                metrics.push(Watched { metric: metric(one)?, only: output.clone(), is_weighted: false });
             }
         }
     }
