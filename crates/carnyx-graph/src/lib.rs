@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod array;
+mod attributes;
 mod check;
 mod dtype;
 mod error;
@@ -22,6 +23,7 @@ mod tensor;
 mod variable;
 
 pub use array::Array;
+pub use attributes::{Constraint, Regularizer};
 pub use dtype::{DType, Element};
 pub use error::{Error, Result, Site};
 pub use executor::{Bindings, Executor, Feed, Outcome, Program, Session};

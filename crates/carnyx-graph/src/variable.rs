@@ -4,6 +4,7 @@
 //! program ends or by [`Variable::assign`] from outside; a program that updates it in place *checks it out* first,
 //! and readers wait until it is checked in again. Invariant: once a variable has a shape, it keeps it.
 
+use crate::attributes::Attributes;
 use crate::op::Address;
 use crate::{Array, DType, Error, Result, Tensor};
 use std::fmt;
@@ -83,6 +84,7 @@ struct State {
     trainable: bool,
     by_gradients: bool,
     path: Option<Arc<str>>,
+    attributes: Attributes,
 }
 
 impl Variable {
@@ -126,6 +128,7 @@ impl Variable {
             trainable: true,
             by_gradients: true,
             path: None,
+            attributes: Attributes::default(),
         };
         Variable(Arc::new(Cell {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -151,6 +154,34 @@ impl Variable {
             (state.trainable, state.by_gradients) = (false, false);
         }
         self
+    }
+
+    /// A variable like this one, not used yet, whose first value comes from another initializer: its penalty, its
+    /// bounds and whether it is trained are kept.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let frozen = Variable::new(Array::from([0f32])).untrained();
+    /// assert!(!frozen.initialized_by(Array::from([1f32])).is_trainable());
+    /// ```
+    #[must_use]
+    pub fn initialized_by(self, initializer: impl Initializer + 'static) -> Variable {
+        let variable = Variable::build(Arc::new(initializer), self.0.dtype, None, None);
+        {
+            let (old, mut new) = (self.state(), variable.state());
+            (new.trainable, new.by_gradients) = (old.trainable, old.by_gradients);
+            new.attributes = old.attributes.clone();
+        }
+        variable
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes {
+        self.state().attributes.clone()
+    }
+
+    pub(crate) fn change_attributes(&self, change: impl FnOnce(&mut Attributes)) {
+        change(&mut self.state().attributes);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -437,7 +468,7 @@ impl Variable {
         }
     }
 
-    /// An independent variable with the same value, shape, path and trainability.
+    /// An independent variable with the same value, shape, path, trainability, penalty and bounds.
     ///
     /// # Example
     /// ```

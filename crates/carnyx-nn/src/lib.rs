@@ -10,6 +10,7 @@ extern crate self as carnyx;
 
 mod activations;
 pub mod callbacks;
+pub mod constraints;
 mod data;
 mod diversity;
 mod engine;
@@ -25,12 +26,14 @@ mod module;
 pub mod optimizers;
 mod perceptron;
 mod progress;
+pub mod regularizers;
 mod saving;
 mod weights;
 
 pub use activations::Activation::{self, *};
 pub use callbacks::{Callback, Run};
 pub use carnyx_derive::Module;
+pub use constraints::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use data::{Columns, Data};
 pub use diversity::Diversity;
 pub use engine::{Eval, Updates, initialize};
@@ -52,6 +55,7 @@ pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Vis
 pub use optimizers::{Adam, Optimizer, Rule, Sgd};
 pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
 pub use progress::Verbosity;
+pub use regularizers::{L1, L1L2, L2, OrthogonalRegularizer, Regularizer};
 #[doc(hidden)]
 pub use saving::Config;
 pub use saving::{SaveReport, SaveWeights, load, load_network};

@@ -8,12 +8,12 @@ use carnyx_nn::losses::{
 use carnyx_nn::metrics::{Accuracy, RootMeanSquaredError};
 use carnyx_nn::optimizers::{Adam, Optimizer, Sgd};
 use carnyx_nn::{
-    Activation, Apply, Compile, Dense, Fit, Layer, MeanAbsoluteError, Model, Module, Sequential, Variables,
-    Verbosity,
+    Activation, Apply, Compile, Dense, Fit, L1L2, Layer, MeanAbsoluteError, Model, Module, Sequential,
+    Variables, Verbosity,
 };
 
-/// Carnyx has no regularizers, and its `fit` takes no weights of classes and samples.
-const WITHOUT: [&str; 5] = ["g_l1", "g_l2", "g_l1l2", "h_class_weight", "i_sample_weight"];
+/// Carnyx's `fit` takes no weights of classes and samples.
+const WITHOUT: [&str; 2] = ["h_class_weight", "i_sample_weight"];
 
 /// Computed in float64, predictions after training with Adam move by 6e-6, everything else by less.
 const TOLERANCE: f64 = 2e-5;
@@ -132,7 +132,11 @@ fn sequential(case: &Case) -> Result<Sequential> {
         let arguments =
             layer.strip_prefix("Dense(").and_then(|rest| rest.strip_suffix(')')).expect("a dense layer");
         let (units, activation) = arguments.split_once(", ").unwrap_or((arguments, "linear"));
-        let dense = Dense::new(units.parse().expect("a number of units"));
+        let mut dense = Dense::new(units.parse().expect("a number of units"));
+        if case.get("config/kernel_regularizer").is_some() {
+            let factor = |name: &str| case.number_or(&format!("config/kernel_regularizer/{name}"), 0.0);
+            dense = dense.kernel_regularizer(L1L2::new(factor("l1"), factor("l2")));
+        }
         Ok(network.then(dense.activation(activation.parse::<Activation>()?)))
     })
 }

@@ -1,7 +1,10 @@
 //! The fully connected layer.
 
+use crate::regularizers::regularized;
 use crate::saving::activation_field;
-use crate::{Activation, Config, Diversity, GlorotUniform, Layer, LayerRef, Module, Zeros};
+use crate::{
+    Activation, Config, Constraint, Diversity, GlorotUniform, Layer, LayerRef, Module, Regularizer, Zeros,
+};
 use carnyx_graph::{Error, Initializer, Result, Tensor, Variable};
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ pub struct Dense {
     kernel: Variable,
     bias: Option<Variable>,
     activation: LayerRef,
+    #[module(skip)]
+    activity_regularizer: Option<Arc<dyn Regularizer>>,
 }
 
 impl Dense {
@@ -46,6 +51,7 @@ impl Dense {
             kernel: Variable::new(GlorotUniform),
             bias: Some(Variable::new(Zeros)),
             activation: Arc::new(Activation::Linear),
+            activity_regularizer: None,
         }
     }
 
@@ -86,7 +92,7 @@ impl Dense {
     /// # let _ = dense;
     /// ```
     pub fn kernel_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
-        self.kernel = Variable::new(initializer);
+        self.kernel = self.kernel.initialized_by(initializer);
         self
     }
 
@@ -100,7 +106,78 @@ impl Dense {
     /// # let _ = dense;
     /// ```
     pub fn bias_initializer(mut self, initializer: impl Initializer + 'static) -> Dense {
-        self.bias = Some(Variable::new(initializer));
+        let bias = self.bias.unwrap_or_else(|| Variable::new(Zeros));
+        self.bias = Some(bias.initialized_by(initializer));
+        self
+    }
+
+    /// A penalty for the kernel, which is added to the loss.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).kernel_regularizer(L2::new(1e-3));
+    /// # let _ = dense;
+    /// ```
+    pub fn kernel_regularizer(mut self, regularizer: impl Regularizer) -> Dense {
+        self.kernel = self.kernel.regularized(Arc::new(regularizer));
+        self
+    }
+
+    /// A penalty for the bias, which is added to the loss.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).bias_regularizer(L1::new(1e-3));
+    /// # let _ = dense;
+    /// ```
+    pub fn bias_regularizer(mut self, regularizer: impl Regularizer) -> Dense {
+        self.bias = self.bias.map(|bias| bias.regularized(Arc::new(regularizer)));
+        self
+    }
+
+    /// A penalty for the outputs, which is divided by the size of the batch and added to the loss.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let code = Dense::new(10).activation(Sigmoid).activity_regularizer(L1::new(1e-3));
+    /// # let _ = code;
+    /// ```
+    pub fn activity_regularizer(mut self, regularizer: impl Regularizer) -> Dense {
+        self.activity_regularizer = Some(Arc::new(regularizer));
+        self
+    }
+
+    /// Bounds that the kernel is kept in.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).kernel_constraint(MaxNorm::new(2.0));
+    /// # let _ = dense;
+    /// ```
+    pub fn kernel_constraint(mut self, constraint: impl Constraint) -> Dense {
+        self.kernel = self.kernel.constrained(Arc::new(constraint));
+        self
+    }
+
+    /// Bounds that the bias is kept in.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// let dense = Dense::new(10).bias_constraint(NonNeg);
+    /// # let _ = dense;
+    /// ```
+    pub fn bias_constraint(mut self, constraint: impl Constraint) -> Dense {
+        self.bias = self.bias.map(|bias| bias.constrained(Arc::new(constraint)));
         self
     }
 
@@ -173,11 +250,18 @@ impl Dense {
             .field("units", self.units)
             .field("activation", activation)
             .field("use_bias", self.bias.is_some());
-        let config = config.initializer("kernel_initializer", &self.kernel).variable("kernel", &self.kernel);
-        match &self.bias {
-            Some(bias) => config.initializer("bias_initializer", bias).variable("bias", bias),
-            None => config,
-        }
+        let config = config
+            .initializer("kernel_initializer", &self.kernel)
+            .regularizer("kernel_regularizer", self.kernel.regularizer())
+            .constraint("kernel_constraint", self.kernel.constraint())
+            .regularizer("activity_regularizer", self.activity_regularizer.clone())
+            .variable("kernel", &self.kernel);
+        let Some(bias) = &self.bias else { return config };
+        config
+            .initializer("bias_initializer", bias)
+            .regularizer("bias_regularizer", bias.regularizer())
+            .constraint("bias_constraint", bias.constraint())
+            .variable("bias", bias)
     }
 
     /// Why this layer cannot work on `x`.
@@ -230,10 +314,11 @@ impl Layer for Dense {
         }
         let kernel = self.kernel.shaped([x.dim(-1), self.units]);
         let sums = x.matmul(kernel);
-        match &self.bias {
+        let outputs = match &self.bias {
             Some(bias) => self.activation.call(&(sums + bias.shaped([self.units]))),
             None => self.activation.call(&sums),
-        }
+        };
+        regularized(&self.activity_regularizer, outputs)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::layer::free_name;
 use crate::losses::{Loss, Objective, Term, count, list};
 use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
+use crate::regularizers;
 use carnyx_graph::{
     Array, DType, Effect, Error, Executor, Facts, Graph, Mode, Result, Session, Shape, Tensor, Variable,
 };
@@ -47,7 +48,8 @@ pub(crate) struct Key {
     targets: Vec<(Vec<usize>, DType)>,
     /// For each of the targets, if any has weights.
     weights: Vec<Option<(Vec<usize>, DType)>>,
-    /// In training: whether each of the network's variables is trainable, and which optimizer moves them.
+    /// In training, and where penalties count: whether each of the network's variables is trainable; in training,
+    /// which optimizer moves them.
     trainable: Vec<bool>,
     optimizer: u64,
 }
@@ -176,7 +178,10 @@ impl Core {
     pub(super) fn key(&self, phase: Phase, rows: usize, data: &Data, optimizer: u64) -> Key {
         let row = |array: &Array| (array.shape()[1..].to_vec(), array.dtype());
         let describe = |arrays: &[Array]| arrays.iter().map(row).collect::<Vec<_>>();
-        let variables: &[Variable] = if phase == Phase::Train { &self.network.variables } else { &[] };
+        // Penalties are those of trainable variables only, in evaluation too.
+        let is_penalized = || self.network.variables.iter().any(|v| v.regularizer().is_some());
+        let depends = phase == Phase::Train || (phase == Phase::Evaluate && is_penalized());
+        let variables: &[Variable] = if depends { &self.network.variables } else { &[] };
         let weights = data.sample_weights();
         let are_weighted = weights.iter().any(Option::is_some);
         Key {
@@ -345,8 +350,9 @@ impl Core {
             .iter()
             .map(|(loss, weight)| if *weight == 1.0 { loss.clone() } else { loss * *weight })
             .collect();
-        let Some(total) = weighted.iter().cloned().chain(penalties(&outputs)).reduce(|sum, loss| sum + loss)
-        else {
+        let penalties =
+            penalties(&outputs).into_iter().chain(regularizers::penalties(&self.network.variables));
+        let Some(total) = weighted.iter().cloned().chain(penalties).reduce(|sum, loss| sum + loss) else {
             return Err(
                 Error::new("loss", "there is nothing to make small").help("compile the model with a loss")
             );

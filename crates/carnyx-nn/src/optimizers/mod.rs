@@ -370,7 +370,7 @@ impl Optimizer {
         for (variable, gradient) in gradients.iter() {
             let mut slots = Slots { weight: variable, memory: &mut self.memory, updates: &mut updates };
             let value = self.rule.update(&Tensor::read(variable), gradient, &step, &mut slots);
-            updates.push((variable.clone(), value));
+            updates.push((variable.clone(), constrained(variable, value)));
         }
         updates.push((self.iterations.clone(), number));
         Updates::from(updates).at_step(self.iterations().unwrap_or(0))
@@ -390,6 +390,12 @@ impl Optimizer {
     pub(crate) fn id(&self) -> u64 {
         self.iterations.id()
     }
+}
+
+/// The new value of a variable within the bounds that are attached to it.
+#[track_caller]
+fn constrained(variable: &Variable, value: Tensor) -> Tensor {
+    variable.constraint().map_or(value.clone(), |constraint| constraint.constrain(&value))
 }
 
 impl<R: Rule> From<R> for Optimizer {

@@ -3,6 +3,7 @@
 //! The way to files is each layer's own `config`. Invariant: nothing is allocated by what a file merely claims; numbers
 //! of units and shapes are compared with the arrays of the file.
 
+use super::attributes::with;
 use super::config::{Config, Fields, bad, brief, decimal, object};
 use crate::{
     Activation, Dense, Dropout, Flatten, Input, Layer, LayerRef, Module, Normalization, Rescaling, Traced,
@@ -80,13 +81,28 @@ impl Merge {
 
 /// The layer of a class; `InputLayer` and models have other doors.
 pub(super) fn layer(fields: Fields) -> Result<Known> {
-    for name in REFUSED {
-        if let Some(value) = fields.get(name) {
+    let known = known(fields)?;
+    let config = match &known {
+        Known::Layer(layer, _) => layer.config(),
+        Known::Merge(_) | Known::Traced(_) => None,
+    };
+    // A layer that has understood a field writes it again. What is said of a bias that is not there changes nothing.
+    let is_written = |name: &str| {
+        config.as_ref().is_some_and(|config| config.fields.iter().any(|(known, _)| *known == name))
+    };
+    let without_bias = fields.get("use_bias") == Some(&Value::from(false));
+    let is_understood = |name: &str| is_written(name) || (without_bias && name.starts_with("bias_"));
+    for name in UNDERSTOOD_BY_SOME {
+        if let Some(value) = fields.get(name).filter(|_| !is_understood(name)) {
             return Err(bad(format!("`{name}` of `{}` is {}", fields.class, brief(value)))
                 .label("this is not supported")
                 .help("`load_weights` can read the weights alone, into a model of the same layers"));
         }
     }
+    Ok(known)
+}
+
+fn known(fields: Fields) -> Result<Known> {
     let merge = |merge| Ok(Known::Merge(merge));
     match fields.class {
         "Dense" => dense(fields),
@@ -126,14 +142,24 @@ pub(super) fn layer(fields: Fields) -> Result<Known> {
     }
 }
 
-/// What changes the training or the values of weights, and what Carnyx has not.
-const REFUSED: [&str; 6] = [
-    "kernel_regularizer",
-    "bias_regularizer",
+/// What changes the training or the values of weights, and is no field of every layer.
+const UNDERSTOOD_BY_SOME: [&str; 16] = [
     "activity_regularizer",
-    "kernel_constraint",
+    "beta_constraint",
+    "beta_regularizer",
     "bias_constraint",
+    "bias_regularizer",
+    "depthwise_constraint",
+    "depthwise_regularizer",
+    "embeddings_constraint",
+    "embeddings_regularizer",
+    "gamma_constraint",
+    "gamma_regularizer",
+    "kernel_constraint",
+    "kernel_regularizer",
     "quantization_config",
+    "recurrent_constraint",
+    "recurrent_regularizer",
 ];
 
 /// The error for a class that has no layer.
@@ -156,7 +182,12 @@ fn dense(fields: Fields) -> Result<Known> {
         Some(value) => dense.activation(activation(value)?),
         None => dense,
     };
-    Ok(plain(if fields.truth("use_bias", true)? { dense } else { dense.without_bias() }))
+    let dense = if fields.truth("use_bias", true)? { dense } else { dense.without_bias() };
+    let dense = with(dense, fields.regularizer("kernel_regularizer")?, Dense::kernel_regularizer);
+    let dense = with(dense, fields.constraint("kernel_constraint")?, Dense::kernel_constraint);
+    let dense = with(dense, fields.regularizer("activity_regularizer")?, Dense::activity_regularizer);
+    let dense = with(dense, fields.regularizer("bias_regularizer")?, Dense::bias_regularizer);
+    Ok(plain(with(dense, fields.constraint("bias_constraint")?, Dense::bias_constraint)))
 }
 
 fn dropout(fields: Fields) -> Result<Known> {

@@ -7,6 +7,7 @@
 //! failure to save leaves the old file whole.
 
 mod archive;
+mod attributes;
 mod config;
 mod drawing;
 mod expression;
