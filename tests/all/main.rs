@@ -3,6 +3,7 @@
 mod diagrams;
 mod functional;
 mod graphs;
+mod keras2;
 mod messages;
 mod ops;
 mod parity;

@@ -5,7 +5,10 @@ use crate::saving::{Folder, interrupted, numbers, quiet};
 use carnyx::losses::{Loss, fit_to, from_fn};
 use carnyx::metrics::Tally;
 use carnyx::prelude::*;
-use carnyx::{DType, Functional};
+use carnyx::{
+    Constant, DType, Functional, Identity, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal,
+    VarianceScaling,
+};
 use carnyx_tests::assert_golden;
 
 /// The loss of quantile regression: 0.9 of the targets should lie below the predictions.
@@ -170,6 +173,46 @@ fn weights_are_read_out_of_whole_models() -> Result {
         let other = net().compile(Sgd::new(0.01), MeanSquaredError);
         other.load_weights(&path)?;
         assert_eq!(other.predict(&x)?, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn how_variables_start_is_saved_and_read() -> Result {
+    let folder = Folder::new("initializers");
+    let kernels: Vec<(Box<dyn Fn(Dense) -> Dense>, &str)> = vec![
+        (Box::new(|dense| dense.kernel_initializer(Constant(0.3))), "Constant(0.3)"),
+        (Box::new(|dense| dense.kernel_initializer(HeNormal)), "HeNormal"),
+        (Box::new(|dense| dense.kernel_initializer(Orthogonal { gain: 0.7 })), "Orthogonal { gain: 0.7 }"),
+        (
+            Box::new(|dense| dense.kernel_initializer(RandomUniform { low: -0.2, high: 0.1 })),
+            "RandomUniform { low: -0.2, high: 0.1 }",
+        ),
+        (
+            Box::new(|dense| dense.kernel_initializer(RandomNormal { mean: 0.1, deviation: 0.2 })),
+            "RandomNormal { mean: 0.1, deviation: 0.2 }",
+        ),
+        (
+            Box::new(|dense| dense.kernel_initializer(TruncatedNormal { mean: 0.1, deviation: 0.2 })),
+            "TruncatedNormal { mean: 0.1, deviation: 0.2 }",
+        ),
+        (
+            Box::new(|dense| dense.kernel_initializer(VarianceScaling { scale: 2.5, ..Default::default() })),
+            "VarianceScaling { scale: 2.5, fan: In, distribution: TruncatedNormal }",
+        ),
+        (Box::new(|dense| dense.kernel_initializer(Identity { gain: 2.0 })), "Identity { gain: 2.0 }"),
+    ];
+    for (with, written) in kernels {
+        for ending in ["keras", "h5"] {
+            let path = folder.path(&format!("start.{ending}"));
+            let dense = with(Dense::new(3)).bias_initializer(Ones);
+            let model =
+                Sequential::new().then(Input::new([3])).then(dense).compile(Sgd::new(0.1), MeanSquaredError);
+            model.save(&path)?;
+            let variables = carnyx::load(&path)?.variables();
+            assert_eq!(format!("{:?}", variables[0].initializer()), written);
+            assert_eq!(format!("{:?}", variables[1].initializer()), "Ones");
+        }
     }
     Ok(())
 }

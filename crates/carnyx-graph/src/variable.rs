@@ -7,6 +7,7 @@
 use crate::attributes::Attributes;
 use crate::op::Address;
 use crate::{Array, DType, Error, Result, Tensor};
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// let kernel = carnyx_graph::Variable::new(Small);
 /// assert!(kernel.shape().is_none(), "the first use gives the shape");
 /// ```
-pub trait Initializer: fmt::Debug + Send + Sync {
+pub trait Initializer: fmt::Debug + Send + Sync + Any {
     /// The first value of a variable of `shape`; random numbers come from `address`.
     ///
     /// # Example

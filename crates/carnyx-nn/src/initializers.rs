@@ -4,6 +4,10 @@
 //! path in the model, so that they depend on the seed and on that path, not on the order in which layers were made.
 //! The distributions and default parameters are Keras's.
 
+mod stft;
+
+pub use stft::{Stft, StftScaling, StftSide, StftWindow};
+
 use carnyx_graph::{Address, DType, Distribution, Error, Initializer, Tensor};
 
 /// All zeros: how a bias starts.

@@ -11,5 +11,5 @@ mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
-mod recorded;
+pub(crate) mod recorded;
 mod training;

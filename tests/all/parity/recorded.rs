@@ -11,7 +11,12 @@ pub struct Case {
 
 /// The whole file `name.json`, as a case without a name.
 pub fn file(name: &str) -> Case {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("keras/recorded").join(name).with_extension("json");
+    file_of(&format!("keras/recorded/{name}.json"))
+}
+
+/// The whole file at `path` in the folder of the tests.
+pub fn file_of(path: &str) -> Case {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Case { value }

@@ -4,7 +4,7 @@
 //! of units and shapes are compared with the arrays of the file.
 
 use super::attributes::with;
-use super::config::{Config, Fields, bad, brief, decimal, object};
+use super::config::{Config, Fields, bad, brief, decimal};
 use crate::{
     Activation, Dense, Dropout, Flatten, Input, Layer, LayerRef, Module, Normalization, Rescaling, Traced,
 };
@@ -183,6 +183,12 @@ fn dense(fields: Fields) -> Result<Known> {
         None => dense,
     };
     let dense = if fields.truth("use_bias", true)? { dense } else { dense.without_bias() };
+    let dense = with(dense, fields.initializer("kernel_initializer")?, Dense::kernel_initializer);
+    let dense = match fields.initializer("bias_initializer")? {
+        // It would bring the bias back.
+        Some(initializer) if dense.bias().is_some() => dense.bias_initializer(initializer),
+        _ => dense,
+    };
     let dense = with(dense, fields.regularizer("kernel_regularizer")?, Dense::kernel_regularizer);
     let dense = with(dense, fields.constraint("kernel_constraint")?, Dense::kernel_constraint);
     let dense = with(dense, fields.regularizer("activity_regularizer")?, Dense::activity_regularizer);
@@ -382,34 +388,5 @@ fn activation_of_class(fields: Fields) -> Result<Activation> {
         }
         class => Err(bad(format!("a layer of class `{class}` cannot be an activation"))
             .label("activations are functions, or layers without weights")),
-    }
-}
-
-/// The initializers without parameters, which have one name here and in Keras.
-const INITIALIZERS: [&str; 8] = [
-    "Zeros",
-    "Ones",
-    "GlorotUniform",
-    "GlorotNormal",
-    "HeUniform",
-    "HeNormal",
-    "LecunUniform",
-    "LecunNormal",
-];
-
-impl Config {
-    /// How a variable starts, if Keras has a name for it. A model that is loaded has values already.
-    pub(crate) fn initializer(self, field: &'static str, variable: &Variable) -> Config {
-        let name = format!("{:?}", variable.initializer());
-        if !INITIALIZERS.contains(&name.as_str()) {
-            return self;
-        }
-        let json = object([
-            ("module", Value::from("keras.initializers")),
-            ("class_name", Value::from(name)),
-            ("config", object([])),
-            ("registered_name", Value::Null),
-        ]);
-        self.field(field, json)
     }
 }

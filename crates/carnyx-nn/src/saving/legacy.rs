@@ -107,11 +107,40 @@ pub(super) fn read(path: &Path) -> Result<Stored> {
         value
     });
     let optimizer = match root.group("optimizer_weights") {
-        Some(group) => arrays(group, "optimizer_weights")?.into_iter().cloned().collect(),
+        Some(group) => optimizer_arrays(group, compile.as_ref())?,
         None => Vec::new(),
     };
     let weights = std::mem::take(root.insert_group("model_weights"));
     Ok(Stored { config, compile, progress, weights: Weights::Legacy(weights), optimizer })
+}
+
+/// What the optimizer remembers, in the order of Keras 3: step number, learning rate, slots weight by weight.
+///
+/// Keras 2 has no learning rate among them, and its older optimizers write one kind of slot after the other:
+/// `Adam/dense/kernel/m:0` for all weights, then `Adam/dense/kernel/v:0`.
+fn optimizer_arrays(group: &Group, compile: Option<&Value>) -> Result<Vec<Array>> {
+    let names = group.texts("weight_names").unwrap_or_default();
+    let mut arrays: Vec<Array> = arrays(group, "optimizer_weights")?.into_iter().cloned().collect();
+    if names.len() < 2 || names[1].ends_with("/learning_rate") {
+        return Ok(arrays);
+    }
+    let weight_of = |name: &str| {
+        let (weight, slot) = name.rsplit_once('/')?;
+        ["m:0", "v:0", "vhat:0", "momentum:0", "rms:0"].contains(&slot).then(|| weight.to_owned())
+    };
+    let weights: Option<Vec<String>> = names[1..].iter().map(|name| weight_of(name)).collect();
+    if let Some(weights) = weights {
+        let first = |weight: &String| weights.iter().position(|known| known == weight);
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        order.sort_by_key(|&i| first(&weights[i]));
+        let slots: Vec<Array> = order.into_iter().map(|i| arrays[i + 1].clone()).collect();
+        arrays.splice(1.., slots);
+    }
+    let config = compile.and_then(|compile| compile.get("optimizer")?.get("config"));
+    let rate = config.and_then(|config| config.get("learning_rate").or(config.get("lr"))?.as_f64());
+    let rate = rate.ok_or_else(|| bad("the file does not say the optimizer's learning rate"))?;
+    arrays.insert(1, Array::scalar(rate as f32));
+    Ok(arrays)
 }
 
 /// The arrays that `weight_names` lists.

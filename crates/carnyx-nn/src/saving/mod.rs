@@ -11,6 +11,7 @@ mod attributes;
 mod config;
 mod drawing;
 mod expression;
+mod initializers;
 mod layers;
 mod legacy;
 mod report;

@@ -289,7 +289,9 @@ impl Drawing {
         }
         let missing = |name| bad(format!("the model has no `{name}`"));
         let inputs = drawing.places(fields.get("input_layers").ok_or_else(|| missing("input_layers"))?)?;
-        let outputs = drawing.places(fields.get("output_layers").ok_or_else(|| missing("output_layers"))?)?;
+        let mut outputs =
+            drawing.places(fields.get("output_layers").ok_or_else(|| missing("output_layers"))?)?;
+        drawing.count_uses_from_zero(&mut outputs);
         let mut drawn = Vec::new();
         for (_, place) in &inputs {
             let Named { name, built, .. } = &drawing.layers[place.0];
@@ -339,6 +341,28 @@ impl Drawing {
                 let names: Vec<&str> = self.layers.iter().map(|layer| layer.name.as_str()).collect();
                 Err(bad(format!("a tensor comes from the layer `{name}`, which the model does not have"))
                     .suggest(name, &names))
+            }
+        }
+    }
+
+    /// To Keras 2, a model that is used as a layer has one use more than the file lists: that of its own drawing, which
+    /// comes first.
+    fn count_uses_from_zero(&mut self, outputs: &mut [(Option<String>, Place)]) {
+        let mut most = vec![0; self.layers.len()];
+        let named = self.nodes.iter().flatten().flatten().chain(outputs.iter().map(|(_, place)| place));
+        for &(layer, node, _) in named {
+            most[layer] = most[layer].max(node);
+        }
+        let is_shifted: Vec<bool> = (0..most.len())
+            .map(|layer| {
+                let is_model = matches!(self.layers[layer].built, Built::Model(_) | Built::Row(_));
+                is_model && most[layer] > 0 && most[layer] == self.nodes[layer].len()
+            })
+            .collect();
+        let nodes = self.nodes.iter_mut().flatten().flatten();
+        for (layer, node, _) in nodes.chain(outputs.iter_mut().map(|(_, place)| place)) {
+            if is_shifted[*layer] {
+                *node = node.saturating_sub(1);
             }
         }
     }

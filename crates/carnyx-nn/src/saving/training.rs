@@ -360,8 +360,13 @@ const WORDS: [(&str, &str); 20] = [
 /// Class and fields of a loss or a metric, which may be a word, a function or an object.
 fn described<'a>(value: &'a Value, what: &str) -> Result<Fields<'a>> {
     let word = value.as_str().or_else(|| {
-        let is_function = value.get("class_name").and_then(Value::as_str) == Some("function");
-        value.get("config").and_then(Value::as_str).filter(|_| is_function)
+        let config = value.get("config");
+        match value.get("class_name").and_then(Value::as_str) {
+            Some("function") => config.and_then(Value::as_str),
+            // How Keras 2 writes metrics that it chose by the targets.
+            Some("MeanMetricWrapper") => config.and_then(|config| config.get("fn")).and_then(Value::as_str),
+            _ => None,
+        }
     });
     let Some(word) = word else { return Fields::of(value, what) };
     let class = WORDS.iter().find(|(known, _)| *known == word).map_or(word, |(_, class)| class);
@@ -467,7 +472,8 @@ fn optimizer(value: &Value) -> Result<Optimizer> {
         Some(word) => return Err(missing("optimizer", word, &["SGD", "Adam"])),
         None => {
             described = Fields::of(value, "the optimizer")?;
-            described
+            // Keras 2 writes its own optimizers as if users had registered them.
+            Fields { class: described.class.strip_prefix("Custom>").unwrap_or(described.class), ..described }
         }
     };
     let advice = |error: Error| error.help("`load_network` reads the model without its optimizer");
