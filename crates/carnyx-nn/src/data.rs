@@ -306,13 +306,13 @@ impl Data {
     fn named_weights(&self) -> impl Iterator<Item = (String, &Array)> {
         let name = |i: usize| match self.weights.len() {
             1 => "`sample_weight`".to_owned(),
-            _ => format!("the weights of target {i}"),
+            _ => format!("`sample_weight` {i}"),
         };
         self.weights.iter().enumerate().filter_map(move |(i, array)| Some((name(i), array.as_ref()?)))
     }
 
-    /// Inputs, then targets, then weights, with the names that messages call them.
-    fn named(&self) -> impl Iterator<Item = (String, &Array)> {
+    /// Inputs, then targets, then weights, with the names that messages call them, and what to do about them.
+    fn named(&self) -> impl Iterator<Item = (String, &Array, Advice)> {
         let name = |word: &str, several: &str, i: usize, n: usize| match n {
             1 => format!("`{word}`"),
             _ => format!("{several} {i}"),
@@ -321,7 +321,8 @@ impl Data {
         let inputs = self.inputs.iter().enumerate().map(move |(i, array)| (name("x", "input", i, n), array));
         let targets =
             self.targets.iter().enumerate().map(move |(i, array)| (name("y", "target", i, m), array));
-        inputs.chain(targets).chain(self.named_weights())
+        let rows = inputs.chain(targets).map(|(name, array)| (name, array, ADVICE_ON_ROWS));
+        rows.chain(self.named_weights().map(|(name, array)| (name, array, ADVICE_ON_WEIGHTS)))
     }
 
     /// Whether a model can learn from these arrays or predict from them at all.
@@ -337,7 +338,7 @@ impl Data {
             );
         }
         let mut first: Option<String> = None;
-        for (name, array) in self.named() {
+        for (name, array, [advice, _]) in self.named() {
             if array.shape().is_empty() {
                 return Err(error(format!("{name} is one number, not rows of samples"))
                     .help("give it a first axis: one row for each sample"));
@@ -350,11 +351,7 @@ impl Data {
                         self.inputs[0].shape(),
                         array.shape()
                     ))
-                    .help(if name.contains("weight") {
-                        "each sample needs one weight"
-                    } else {
-                        "each row of the inputs needs one row of the targets"
-                    }));
+                    .help(advice));
             }
             first.get_or_insert(name);
         }
@@ -369,14 +366,10 @@ impl Data {
         if role == Role::Predict {
             return Ok(());
         }
-        for (name, array) in self.named() {
+        for (name, array, [_, advice]) in self.named() {
             if let Some(index) = first_non_finite(array) {
                 return Err(error(format!("{name} holds {} {}", array.element(index), place(array, index)))
-                    .help(if name.contains("weight") {
-                        "give samples that must not count the weight 0"
-                    } else {
-                        "drop such rows, or fill them with the column's mean or median"
-                    }));
+                    .help(advice));
             }
         }
         self.named_weights().try_for_each(|(name, array)| check_weights(&format!("{role}{name}"), array))
@@ -390,18 +383,24 @@ impl Data {
         for (name, array) in self.named_weights() {
             let row = array.row_len();
             if (rows.start * row..rows.end * row).all(|i| array.element(i) == 0.0) {
-                let all = if rows.len() == self.num_samples() { "" } else { " of these samples" };
-                return Err(Error::new(
-                    "data",
-                    format!("{role}{name} is 0 for all {} samples{all}", rows.len()),
-                )
-                .label("nothing would count")
-                .help("give those samples that matter a weight above 0, or leave the weights out"));
+                let place = format!("all rows from {} to {}", rows.start, rows.end - 1);
+                return Err(Error::new("data", format!("{role}{name} is 0 in {place}"))
+                    .label("nothing would count")
+                    .help("give those samples that matter a weight above 0, or leave the weights out"));
             }
         }
         Ok(())
     }
 }
+
+/// What to do about another number of rows, and about values that are not finite.
+type Advice = [&'static str; 2];
+const ADVICE_ON_ROWS: Advice = [
+    "each row of the inputs needs one row of the targets",
+    "drop such rows, or fill them with the column's mean or median",
+];
+const ADVICE_ON_WEIGHTS: Advice =
+    ["each sample needs one weight", "give samples that must not count the weight 0"];
 
 /// Weights as floats, and `[batch, 1]` as `[batch]`: what is said by the first axes needs no last one.
 fn plain_weights(weights: Array) -> Array {

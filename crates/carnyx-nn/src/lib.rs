@@ -50,7 +50,9 @@ pub use metrics::{
     Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
     SparseTopKAccuracy, TopKAccuracy,
 };
-pub use models::{Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary};
+pub use models::{
+    Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary, SuspectedLabel,
+};
 pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Visitor};
 pub use optimizers::{Adam, Optimizer, Rule, Sgd};
 pub use perceptron::{Perceptron, PerceptronReport, UnitReport};

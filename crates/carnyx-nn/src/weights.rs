@@ -175,8 +175,8 @@ impl Classes {
     /// rows, or 0 and 1 (or -1 and 1) for one unit.
     ///
     /// # Errors
-    /// `class-weight`, if the targets are no classes.
-    pub(crate) fn of(targets: &Array, prediction: &Shape) -> Result<Classes> {
+    /// What is wrong, in words, if the targets are no classes.
+    pub(crate) fn of(targets: &Array, prediction: &Shape) -> Result<Classes, String> {
         let units =
             prediction.last().filter(|_| prediction.len() > 1).and_then(|dim| dim.fixed()).unwrap_or(1);
         let samples = targets.num_rows();
@@ -195,12 +195,7 @@ impl Classes {
         } else {
             Err(format!("the targets have shape {:?} for predictions of shape {prediction}", targets.shape()))
         };
-        let labels = labels.map_err(|what| {
-            Error::new("class-weight", format!("weights of classes, but {what}"))
-                .label("targets that are classes are class numbers, one-hot rows, or 0 and 1 for one unit")
-                .help("weigh samples of other targets one by one: `Data::sample_weight`")
-        })?;
-        Ok(Classes { labels, count: units.max(2), shape })
+        Ok(Classes { labels: labels?, count: units.max(2), shape })
     }
 
     /// The weights of the samples under a rule that looks at those in `rows`.
@@ -208,6 +203,11 @@ impl Classes {
         let mut counts = vec![0; self.count];
         self.labels[self.places(rows)].iter().for_each(|&label| counts[label] += 1);
         let of_classes = rule.for_counts(&counts)?;
+        if counts.iter().zip(&of_classes).all(|(&count, &weight)| count == 0 || weight == 0.0) {
+            return Err(Error::new("class-weight", "every class with samples has the weight 0")
+                .label("nothing would count")
+                .help("give those classes that matter a weight above 0"));
+        }
         let weights = self.labels.iter().map(|&label| of_classes[label] as f32).collect();
         Array::new(self.shape.clone(), weights)
     }
@@ -328,7 +328,8 @@ impl Core {
             let weighted = || -> Result<Array> {
                 let targets = &data.targets()[answer.target];
                 answer.loss.as_ref().map_or(Ok(()), |loss| loss.check(targets, &answer.prediction))?;
-                let of_classes = Classes::of(targets, &answer.prediction)?.weights(rule, rows)?;
+                let classes = Classes::of(targets, &answer.prediction).map_err(|what| no_classes(&what))?;
+                let of_classes = classes.weights(rule, rows)?;
                 place.as_ref().map_or(Ok(of_classes.clone()), |samples| product(samples, &of_classes))
             };
             let weighted = weighted().map_err(|error| match names.len() {
@@ -358,6 +359,12 @@ impl Core {
     }
 }
 
+fn no_classes(what: &str) -> Error {
+    Error::new("class-weight", format!("weights of classes, but {what}"))
+        .label("targets that are classes are class numbers, one-hot rows, or 0 and 1 for one unit")
+        .help("weigh samples of other targets one by one: `Data::sample_weight`")
+}
+
 /// The rule for an output: its own, or else the one for all.
 fn rule_for<'a>(class_weights: &'a ClassWeights, output: &str) -> Option<&'a ClassWeight> {
     let own = class_weights.iter().rev().find(|(name, _)| name.as_deref() == Some(output));
@@ -368,12 +375,12 @@ fn rule_for<'a>(class_weights: &'a ClassWeights, output: &str) -> Option<&'a Cla
 mod tests {
     use super::*;
 
-    fn classes(targets: Array, prediction: [usize; 2]) -> Result<Vec<usize>> {
+    fn classes(targets: Array, prediction: [usize; 2]) -> Result<Vec<usize>, String> {
         Classes::of(&targets, &Shape::from(prediction)).map(|classes| classes.labels)
     }
 
     #[test]
-    fn targets_of_every_kind_are_classes() -> Result {
+    fn targets_of_every_kind_are_classes() -> Result<(), String> {
         assert_eq!(classes(Array::from([2u8, 0]), [2, 3])?, [2, 0]);
         assert_eq!(classes(Array::from([[2f32], [0.0]]), [2, 3])?, [2, 0]);
         assert_eq!(classes(Array::from([[0f32, 0.0, 1.0], [0.9, 0.05, 0.05]]), [2, 3])?, [2, 0]);
@@ -387,18 +394,17 @@ mod tests {
 
     #[test]
     fn targets_that_are_no_classes_are_told() {
-        let title = |targets, prediction| classes(targets, prediction).unwrap_err().title().to_owned();
-        let half = Array::from([1f32, 2.5]);
-        assert_eq!(title(half, [2, 3]), "weights of classes, but the target 2.5 in row 1");
-        assert_eq!(title(Array::from([1f32, 7.0]), [2, 1]), "weights of classes, but the target 7 in row 1");
+        let what = |targets, prediction| classes(targets, prediction).unwrap_err();
+        assert_eq!(what(Array::from([1f32, 2.5]), [2, 3]), "the target 2.5 in row 1");
+        assert_eq!(what(Array::from([1f32, 7.0]), [2, 1]), "the target 7 in row 1");
         let tags = Array::from([[1f32, 0.0], [1.0, 1.0]]);
-        let what = "the targets of row 1 are no probabilities: their sum is 2";
-        assert_eq!(title(tags, [2, 2]), format!("weights of classes, but {what}"));
+        assert_eq!(what(tags, [2, 2]), "the targets of row 1 are no probabilities: their sum is 2");
     }
 
     #[test]
     fn rules_see_the_training_rows_only() -> Result {
-        let labels = Classes::of(&Array::from([0u8, 0, 0, 1, 1, 1, 1, 1]), &Shape::from([8, 2]))?;
+        let labels = Array::from([0u8, 0, 0, 1, 1, 1, 1, 1]);
+        let labels = Classes::of(&labels, &Shape::from([8, 2])).unwrap();
         let weights = labels.weights(&ClassWeight::balanced(), &(0..4))?;
         assert_eq!(weights.values()[..4], [4.0 / 6.0, 4.0 / 6.0, 4.0 / 6.0, 2.0]);
         assert_eq!(labels.mass(&weights, &(0..4)).to_string(), "0 50.0 %, 1 50.0 %");

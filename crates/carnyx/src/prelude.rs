@@ -30,8 +30,8 @@ pub use crate::{BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategor
 #[doc(no_inline)]
 pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
 
-// Models and their training.
+// Models, data and training.
 #[doc(no_inline)]
 pub use crate::{Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
 #[doc(no_inline)]
-pub use crate::{Diversity, Perceptron, SaveWeights};
+pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};

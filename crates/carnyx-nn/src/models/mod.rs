@@ -5,12 +5,14 @@ mod heads;
 mod model;
 mod network;
 mod summary;
+mod suspects;
 pub(crate) mod trace;
 
 pub use functional::{DrawnInputs, DrawnOutputs, Functional};
 pub use heads::HeadReport;
 pub use model::{Compile, Model};
 pub use summary::{LayerRow, Summary};
+pub use suspects::SuspectedLabel;
 
 #[cfg(test)]
 mod tests;

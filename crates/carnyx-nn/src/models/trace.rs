@@ -44,8 +44,8 @@ impl Phase {
 pub(crate) struct Key {
     phase: Phase,
     pub(crate) rows: usize,
-    inputs: Vec<(Vec<usize>, DType)>,
-    targets: Vec<(Vec<usize>, DType)>,
+    pub(super) inputs: Vec<(Vec<usize>, DType)>,
+    pub(super) targets: Vec<(Vec<usize>, DType)>,
     /// For each of the targets, if any has weights.
     weights: Vec<Option<(Vec<usize>, DType)>>,
     /// In training, and where penalties count: whether each of the network's variables is trainable; in training,
@@ -455,7 +455,7 @@ impl Core {
         let target_of = targets_of_outputs(key.targets.len(), &names, &terms)?;
         let answer = |(i, output): (usize, Arc<str>)| {
             let loss = terms.iter().find(|(of, _)| *of == i).map(|(_, term)| term.shared_loss());
-            Some(Answer { output, target: target_of[i]?, prediction: outputs[i].shape(), loss })
+            Some(Answer { output, place: i, target: target_of[i]?, prediction: outputs[i].shape(), loss })
         };
         Ok(names.into_iter().enumerate().filter_map(answer).collect())
     }
@@ -484,6 +484,8 @@ impl Core {
 /// An output that is compared with targets.
 pub(crate) struct Answer {
     pub(crate) output: Arc<str>,
+    /// Its place among the outputs.
+    pub(crate) place: usize,
     /// The place of its targets.
     pub(crate) target: usize,
     /// The shape of what the model predicts.
@@ -523,7 +525,7 @@ fn targets_of_outputs(
         .help("give one array of targets for each output: `(&x, [&a, &b])`"))
 }
 
-fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {
+pub(super) fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {
     let mode = if word == "input" { key.phase.mode() } else { Mode::Inference };
     let placeholder = |(i, (row, dtype)): (usize, &(Vec<usize>, DType))| {
         let mut sizes = vec![key.rows];

@@ -69,6 +69,11 @@ pub(super) enum Style {
 }
 
 impl Config {
+    /// Whether a field of this name says yes.
+    pub(crate) fn is_true(&self, field: &str) -> bool {
+        self.fields.iter().any(|(name, value)| *name == field && value == &Value::from(true))
+    }
+
     /// The configuration of a class of Keras, or of one of Carnyx's own if the name begins with `Carnyx>`.
     ///
     /// # Example

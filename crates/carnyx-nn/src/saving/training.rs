@@ -114,8 +114,30 @@ pub(super) fn compile_json(compiled: &Compilation, outputs: &[Arc<str>]) -> Resu
         losses[output] = loss_json(term.loss())?;
         weights[output] = Value::from(term.weight());
     }
+    let [metrics, weighted_metrics] =
+        [false, true].map(|is_weighted| metrics_json(&compiled.metrics, outputs, is_weighted));
+    let is_weighted = weights.iter().any(|weight| weight.as_f64() != Some(1.0));
+    let one_or_all =
+        |mut list: Vec<Value>| if several { Value::from(list) } else { list.pop().unwrap_or_default() };
+    let has_weighted = compiled.metrics.iter().any(|watched| watched.is_weighted);
+    let weighted_metrics =
+        weighted_metrics.map(|lists| if has_weighted { one_or_all(lists) } else { Value::Null });
+    Ok(object([
+        ("optimizer", optimizer_json(compiled.optimizer)?),
+        ("loss", one_or_all(losses)),
+        ("loss_weights", if is_weighted { Value::from(weights) } else { Value::Null }),
+        ("metrics", one_or_all(metrics?)),
+        ("weighted_metrics", weighted_metrics?),
+        ("run_eagerly", Value::from(false)),
+        ("steps_per_execution", Value::from(1)),
+        ("jit_compile", Value::from(false)),
+    ]))
+}
+
+/// A list of metrics for each output: those in which weights of samples count, or the others.
+fn metrics_json(watched: &[&Watched], outputs: &[Arc<str>], is_weighted: bool) -> Result<Vec<Value>> {
     let mut metrics = vec![Vec::new(); outputs.len()];
-    for watched in &compiled.metrics {
+    for watched in watched.iter().filter(|watched| watched.is_weighted == is_weighted) {
         let json = metric_json(&*watched.metric)?;
         for (output, metrics) in outputs.iter().zip(&mut metrics) {
             if watched.only.as_ref().is_none_or(|only| only == output) {
@@ -123,20 +145,7 @@ pub(super) fn compile_json(compiled: &Compilation, outputs: &[Arc<str>]) -> Resu
             }
         }
     }
-    let is_weighted = weights.iter().any(|weight| weight.as_f64() != Some(1.0));
-    let one_or_all =
-        |mut list: Vec<Value>| if several { Value::from(list) } else { list.pop().unwrap_or_default() };
-    let metrics: Vec<Value> = metrics.into_iter().map(Value::from).collect();
-    Ok(object([
-        ("optimizer", optimizer_json(compiled.optimizer)?),
-        ("loss", one_or_all(losses)),
-        ("loss_weights", if is_weighted { Value::from(weights) } else { Value::Null }),
-        ("metrics", one_or_all(metrics)),
-        ("weighted_metrics", Value::Null),
-        ("run_eagerly", Value::from(false)),
-        ("steps_per_execution", Value::from(1)),
-        ("jit_compile", Value::from(false)),
-    ]))
+    Ok(metrics.into_iter().map(Value::from).collect())
 }
 
 fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
@@ -165,7 +174,11 @@ pub(super) fn progress_json(
     }
     let mut metrics = Vec::new();
     for watched in &compiled.metrics {
-        metrics.push(object([("output", name(&watched.only)), ("metric", metric_json(&*watched.metric)?)]));
+        metrics.push(object([
+            ("output", name(&watched.only)),
+            ("metric", metric_json(&*watched.metric)?),
+            ("weighted", Value::from(watched.is_weighted)),
+        ]));
     }
     let frozen = layout.all().into_iter().filter(|(_, variable)| !variable.is_trainable());
     Ok(object([
@@ -249,9 +262,6 @@ pub(super) fn read_compiled(
         return Ok(None);
     };
     let fields = Fields { class: "compile_config", value };
-    if fields.get("weighted_metrics").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-        return Err(fields.wrong("weighted_metrics", "`null`: weights of samples are not supported"));
-    }
     let optimizer = optimizer(value.get("optimizer").unwrap_or(&Value::Null))?;
     let losses = for_outputs(fields.get("loss").unwrap_or(&Value::Null), outputs, "loss", is_described)?;
     let weights = for_outputs(
@@ -272,7 +282,21 @@ pub(super) fn read_compiled(
         return Ok(None);
     }
     let mut metrics = Vec::new();
-    let value = fields.get("metrics").unwrap_or(&Value::Null);
+    for (what, is_weighted) in [("metrics", false), ("weighted_metrics", true)] {
+        let value = fields.get(what).unwrap_or(&Value::Null);
+        let read = read_metrics(value, outputs, what)?;
+        metrics.extend(read.into_iter().map(|(metric, only)| Watched { metric, only, is_weighted }));
+    }
+    Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }))
+}
+
+/// The metrics of a list, each with the only output that it is for.
+fn read_metrics(
+    value: &Value,
+    outputs: &[Arc<str>],
+    what: &str,
+) -> Result<Vec<(Arc<dyn Metric>, Option<Arc<str>>)>> {
+    let mut metrics = Vec::new();
     // A flat list belongs to every output, a nested one to the outputs in order.
     let is_flat = value.as_array().is_some_and(|list| list.iter().all(is_described));
     if is_described(value)
@@ -280,18 +304,18 @@ pub(super) fn read_compiled(
     {
         let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         for one in list {
-            metrics.push(Watched { metric: metric(one)?, only: None, is_weighted: false });
+            metrics.push((metric(one)?, None));
         }
-    } else {
-        for (i, list) in for_outputs(value, outputs, "metrics", |_| false)?.iter().enumerate() {
-            let Some(list) = list else { continue };
-            let output = (outputs.len() > 1).then(|| outputs[i].clone());
-            for one in list.as_array().map_or(std::slice::from_ref(*list), Vec::as_slice) {
-                metrics.push(Watched { metric: metric(one)?, only: output.clone(), is_weighted: false });
-            }
+        return Ok(metrics);
+    }
+    for (i, list) in for_outputs(value, outputs, what, |_| false)?.iter().enumerate() {
+        let Some(list) = list else { continue };
+        let output = (outputs.len() > 1).then(|| outputs[i].clone());
+        for one in list.as_array().map_or(std::slice::from_ref(*list), Vec::as_slice) {
+            metrics.push((metric(one)?, output.clone()));
         }
     }
-    Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }))
+    Ok(metrics)
 }
 
 /// Whether a value is a word or an object with a class.
