@@ -12,9 +12,6 @@ use carnyx_nn::metrics::{
 };
 use carnyx_nn::{Eval, Updates};
 
-/// Carnyx's metrics take no sample weights.
-const WITHOUT: [&str; 1] = ["*_sample_weight"];
-
 /// Totals here are 64-bit, those of Keras 32-bit.
 const TOLERANCE: f64 = 1e-6;
 
@@ -25,11 +22,11 @@ const COUNTS_PER_SAMPLE: [(&str, f64); 3] =
 
 #[test]
 fn metrics_over_batches() {
-    compare(&file("metrics").parts("cases"), &WITHOUT, |case, comparison| {
+    compare(&file("metrics").parts("cases"), &[], |case, comparison| {
         let metric = metric(case);
         comparison.holds("the name is the default name in Keras", metric.name() == case.text("default_name"));
-        let per_sample =
-            COUNTS_PER_SAMPLE.iter().find(|(name, _)| *name == case.name()).map_or(1.0, |(_, n)| *n);
+        let base = case.name().trim_end_matches("_sample_weight");
+        let per_sample = COUNTS_PER_SAMPLE.iter().find(|(name, _)| *name == base).map_or(1.0, |(_, n)| *n);
         let mut tally = Tally::default();
         for (i, batch) in case.parts("batches").iter().enumerate() {
             let prediction = if case.text("metric") == "Mean" { "inputs/values" } else { "inputs/y_pred" };
@@ -37,6 +34,8 @@ fn metrics_over_batches() {
             let target = batch
                 .get("inputs/y_true")
                 .map_or(prediction.clone(), |_| (&batch.array("inputs/y_true")).into());
+            let weights = batch.has("inputs/sample_weight").then(|| batch.array("inputs/sample_weight"));
+            tally.set_weights(weights.map(|weights| Tensor::from(&weights)));
             metric.update(&mut tally, &target, &prediction);
             Tensor::scalar(0f32).eval_with(Updates::from(tally.take_updates()))?;
 

@@ -13,3 +13,4 @@ mod metrics;
 mod optimizers;
 pub(crate) mod recorded;
 mod training;
+mod weights;

@@ -3,24 +3,22 @@
 use super::recorded::{Case, Comparison, compare, file};
 use carnyx_graph::{Array, Result, Tensor, Variable, concat};
 use carnyx_nn::losses::{
-    BinaryCrossentropy, Loss, MeanSquaredError, Objective, SparseCategoricalCrossentropy,
+    BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError, Objective,
+    SparseCategoricalCrossentropy,
 };
 use carnyx_nn::metrics::{Accuracy, RootMeanSquaredError};
 use carnyx_nn::optimizers::{Adam, Optimizer, Sgd};
 use carnyx_nn::{
-    Activation, Apply, Compile, Dense, Fit, L1L2, Layer, MeanAbsoluteError, Model, Module, Sequential,
+    Activation, Apply, Compile, Data, Dense, Fit, L1L2, Layer, MeanAbsoluteError, Model, Module, Sequential,
     Variables, Verbosity,
 };
-
-/// Carnyx's `fit` takes no weights of classes and samples.
-const WITHOUT: [&str; 2] = ["h_class_weight", "i_sample_weight"];
 
 /// Computed in float64, predictions after training with Adam move by 6e-6, everything else by less.
 const TOLERANCE: f64 = 2e-5;
 
 #[test]
 fn whole_trainings() {
-    compare(&file("training").parts("cases"), &WITHOUT, |case, comparison| {
+    compare(&file("training").parts("cases"), &[], |case, comparison| {
         if case.get("config/outputs").is_some() {
             let network = WideAndDeep::new();
             set_weights(case, &network)?;
@@ -57,7 +55,16 @@ fn check<L: Module>(case: &Case, comparison: &mut Comparison, mut model: Model<L
     if !validation.0.is_empty() {
         fit = fit.validation(validation.clone());
     }
-    let history = model.fit(training.clone(), fit)?;
+    if case.get("fit/class_weight").is_some() {
+        let class = |(class, weight): (String, Case)| (class.parse().expect("a class"), weight.number(""));
+        let weights: Vec<(usize, f64)> = case.entries("fit/class_weight").into_iter().map(class).collect();
+        fit = fit.class_weight(weights);
+    }
+    let mut data = Data::from(training.clone());
+    if case.has("inputs/sample_weight") {
+        data = data.sample_weight(case.array("inputs/sample_weight"));
+    }
+    let history = model.fit(data, fit)?;
 
     let recorded = case.entries("outputs/history");
     comparison.holds("the history has the same names", history.names().len() == recorded.len());
@@ -92,7 +99,7 @@ fn check<L: Module>(case: &Case, comparison: &mut Comparison, mut model: Model<L
 }
 
 /// Keras calls a metric that was given as a string by that string, Carnyx calls all by their full names.
-fn our_name(name: &str) -> String {
+pub(super) fn our_name(name: &str) -> String {
     let full = [
         ("mse", "mean_squared_error"),
         ("mae", "mean_absolute_error"),
@@ -103,7 +110,7 @@ fn our_name(name: &str) -> String {
 }
 
 /// The inputs called `x`, or `x_0`, `x_1`, …; none if there are none.
-fn arrays(case: &Case, name: &str) -> Vec<Array> {
+pub(super) fn arrays(case: &Case, name: &str) -> Vec<Array> {
     let path = format!("inputs/{name}");
     if case.has(&path) {
         return vec![case.array(&path)];
@@ -112,7 +119,7 @@ fn arrays(case: &Case, name: &str) -> Vec<Array> {
     numbered.take_while(|path| case.has(path)).map(|path| case.array(&path)).collect()
 }
 
-fn set_weights(case: &Case, network: &impl Module) -> Result {
+pub(super) fn set_weights(case: &Case, network: &impl Module) -> Result {
     for recorded in case.parts("initial_weights") {
         find(network, recorded.text("path")).1.assign(&recorded.array("value"))?;
     }
@@ -120,14 +127,14 @@ fn set_weights(case: &Case, network: &impl Module) -> Result {
 }
 
 /// The variable at a path of Keras, which begins with the model's name if the model is a sequential one.
-fn find(network: &impl Module, path: &str) -> (String, Variable) {
+pub(super) fn find(network: &impl Module, path: &str) -> (String, Variable) {
     let path = path.strip_prefix("sequential/").unwrap_or(path);
     let found = network.named_variables().into_iter().find(|(ours, _)| ours == path);
     found.unwrap_or_else(|| panic!("there is no variable `{path}`"))
 }
 
 /// The network of `layers`: `Dense(16, relu)`, `Dense(3)`.
-fn sequential(case: &Case) -> Result<Sequential> {
+pub(super) fn sequential(case: &Case) -> Result<Sequential> {
     case.texts("config/layers").iter().try_fold(Sequential::new(), |network, layer| {
         let arguments =
             layer.strip_prefix("Dense(").and_then(|rest| rest.strip_suffix(')')).expect("a dense layer");
@@ -141,7 +148,7 @@ fn sequential(case: &Case) -> Result<Sequential> {
     })
 }
 
-fn optimizer(case: &Case) -> Optimizer {
+pub(super) fn optimizer(case: &Case) -> Optimizer {
     let rate = case.number("config/learning_rate");
     match case.text("config/optimizer") {
         "SGD" => {
@@ -153,16 +160,17 @@ fn optimizer(case: &Case) -> Optimizer {
     }
 }
 
-fn objective(case: &Case) -> Objective {
+pub(super) fn objective(case: &Case) -> Objective {
     match case.text("config/loss") {
         "sparse_categorical_crossentropy" => SparseCategoricalCrossentropy.into(),
         "binary_crossentropy" => BinaryCrossentropy.into(),
+        "categorical_crossentropy" => CategoricalCrossentropy.into(),
         "mse" => MeanSquaredError.into(),
         name => panic!("no loss is called `{name}`"),
     }
 }
 
-fn with_metric<L>(model: Model<L>, name: &str) -> Model<L> {
+pub(super) fn with_metric<L>(model: Model<L>, name: &str) -> Model<L> {
     match name {
         "accuracy" => model.metric(Accuracy),
         "mae" => model.metric(MeanAbsoluteError),
