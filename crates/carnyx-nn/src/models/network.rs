@@ -3,7 +3,7 @@
 use crate::data::Data;
 use crate::layer::{apply_at, input_name, own_name};
 use crate::losses::{Objective, count, list};
-use crate::{Forks, Layer, Tree, Variables};
+use crate::{Forks, Layer, Module, Tree, Variables};
 use carnyx_graph::{Error, Result, Tensor, Variable};
 use std::any::Any;
 use std::panic::Location;
@@ -15,6 +15,8 @@ type Forward = dyn Fn(&[Tensor], &'static Location<'static>) -> Vec<Tensor> + Se
 /// A layer without its types.
 pub(crate) struct Network {
     forward: Box<Forward>,
+    /// The layer as what it is made of: for files.
+    pub(crate) module: Arc<dyn Module + Send + Sync>,
     /// How many inputs the layer takes; `None` for a list of any length.
     arity: Option<usize>,
     /// A copy of the layer, which may be taken back as what it is, and of this network around it.
@@ -41,6 +43,7 @@ impl Network {
         let names = layer.output_names();
         let original = layer.clone();
         Network {
+            module: layer.clone(),
             copy: Box::new(move |forks| {
                 let copy = Arc::new(L::fork(&original, forks));
                 (copy.clone(), Network::new::<In, L>(copy))

@@ -29,7 +29,8 @@ pub(crate) use traced::{traced_config, traced_loss_config};
 
 use crate::engine::initialize_on;
 use crate::layer::own_name;
-use crate::{Compile, Functional, Model, Module, Variables};
+use crate::models::trace::Core;
+use crate::{Compile, Functional, Model, Module, Optimizer, Variables};
 use carnyx_file::Value;
 use carnyx_graph::{Array, Dim, Error, Result, Tensor};
 use config::{Content, Part, bad};
@@ -229,69 +230,81 @@ impl<L: Module> Model<L> {
     /// ```
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<SaveReport> {
-        let (path, site) = (path.as_ref(), Location::caller());
-        let at = |error: Error| if error.site().is_some() { error } else { error.at(site) };
-        let format = format_of(path).map_err(at)?;
-        let mut report = SaveReport::default();
-        match self.saved(&mut report, site).map_err(at)? {
-            Some(saved) => match format {
-                Format::Archive => archive::write(&saved, path)?,
-                Format::Legacy => legacy::write(&saved, path)?,
-            },
-            None => {
-                let (kind, tree) = (own_name(&*self.layer), weights::write_tree(&*self.layer)?);
-                match format {
-                    Format::Archive => archive::write_weights(&kind, tree, path)?,
-                    Format::Legacy => legacy::write_weights(tree, path)?,
-                }
-            }
-        }
+        let path = path.as_ref();
+        let report = save(&self.core, &self.optimizer, path, Location::caller())?;
         report.tell(path);
         Ok(report)
     }
+}
 
-    /// All that a file holds of the model; `None` if that is no more than the weights.
-    fn saved(&self, report: &mut SaveReport, site: &'static Location<'static>) -> Result<Option<Saved>> {
-        let inputs = self.core.drawn_inputs().ok_or_else(|| {
-            bad("cannot save a model of which the shape of the inputs is not known")
-                .help("save it after `fit` or `predict`, or let it begin with an `Input`")
-        })?;
-        let drawn = self.core.network.outputs(&inputs, site);
-        let used: Vec<_> = self
-            .core
-            .network
-            .variables
-            .iter()
-            .filter(|variable| variable.shape().is_some())
-            .cloned()
-            .collect();
-        initialize_on(self.core.executor(), &used, self.core.seed)?;
-        let name = own_name(&*self.layer);
-        let config = match drawn.as_ref().map(|outputs| whole(&*self.layer, &inputs, outputs)) {
-            Ok(Ok(config)) => config,
-            _ if self.core.dynamic => {
-                weights::check_values(&self.layer.named_variables())?;
-                report.leave_out_structure();
-                return Ok(None);
+/// Writes a model, of which only the layer's type is not known.
+pub(crate) fn save(
+    core: &Core,
+    optimizer: &Optimizer,
+    path: &Path,
+    site: &'static Location<'static>,
+) -> Result<SaveReport> {
+    let at = |error: Error| if error.site().is_some() { error } else { error.at(site) };
+    let format = format_of(path).map_err(at)?;
+    let mut report = SaveReport::default();
+    match saved(core, optimizer, &mut report, site).map_err(at)? {
+        Some(saved) => match format {
+            Format::Archive => archive::write(&saved, path)?,
+            Format::Legacy => legacy::write(&saved, path)?,
+        },
+        None => {
+            let layer = &*core.network.module;
+            let (kind, tree) = (own_name(layer), weights::write_tree(layer)?);
+            match format {
+                Format::Archive => archive::write_weights(&kind, tree, path)?,
+                Format::Legacy => legacy::write_weights(tree, path)?,
             }
-            Ok(Err(mistake)) => traced::config(&self.core, &*self.layer, &inputs, mistake, site)?,
-            Err(mistake) => return Err(mistake.clone()),
-        };
-        let outputs = drawn?;
-        let layout = config.layout(&name);
-        weights::check_values(&layout.all())?;
-        let names = self.core.network.output_names(outputs.len())?;
-        let compiled = training::Compilation::of(&self.core, &self.optimizer, &names, &outputs, report)?;
-        Ok(Some(Saved {
-            compile: training::compile_json(&compiled, &names)?,
-            progress: training::progress_json(&self.core, &compiled, &names, &layout)?,
-            optimizer_name: self.optimizer.name(),
-            optimizer: training::optimizer_arrays(&self.optimizer, &layout)?,
-            name,
-            config,
-            layout,
-        }))
+        }
     }
+    Ok(report)
+}
+
+/// All that a file holds of the model; `None` if that is no more than the weights.
+fn saved(
+    core: &Core,
+    optimizer: &Optimizer,
+    report: &mut SaveReport,
+    site: &'static Location<'static>,
+) -> Result<Option<Saved>> {
+    let inputs = core.drawn_inputs().ok_or_else(|| {
+        bad("cannot save a model of which the shape of the inputs is not known")
+            .help("save it after `fit` or `predict`, or let it begin with an `Input`")
+    })?;
+    let layer = &*core.network.module;
+    let drawn = core.network.outputs(&inputs, site);
+    let used: Vec<_> =
+        core.network.variables.iter().filter(|variable| variable.shape().is_some()).cloned().collect();
+    initialize_on(core.executor(), &used, core.seed)?;
+    let name = own_name(layer);
+    let config = match drawn.as_ref().map(|outputs| whole(layer, &inputs, outputs)) {
+        Ok(Ok(config)) => config,
+        _ if core.dynamic => {
+            weights::check_values(&layer.named_variables())?;
+            report.leave_out_structure();
+            return Ok(None);
+        }
+        Ok(Err(mistake)) => traced::config(core, layer, &inputs, mistake, site)?,
+        Err(mistake) => return Err(mistake.clone()),
+    };
+    let outputs = drawn?;
+    let layout = config.layout(&name);
+    weights::check_values(&layout.all())?;
+    let names = core.network.output_names(outputs.len())?;
+    let compiled = training::Compilation::of(core, optimizer, &names, &outputs, report)?;
+    Ok(Some(Saved {
+        compile: training::compile_json(&compiled, &names)?,
+        progress: training::progress_json(core, &compiled, &names, &layout)?,
+        optimizer_name: optimizer.name(),
+        optimizer: training::optimizer_arrays(optimizer, &layout)?,
+        name,
+        config,
+        layout,
+    }))
 }
 
 /// The configuration of a model of any type, drawn on `inputs`.
