@@ -4,7 +4,7 @@
 //! order of the samples depends on the seed and the epoch's number only, so a fit that is continued sees the order
 //! that one long fit would have seen.
 
-use crate::callbacks::{Callback, Run};
+use crate::callbacks::{Callback, Callbacks, Moment, Plan, Running, Watching};
 use crate::data::{Data, Role};
 use crate::diversity::warn_of_identical_units;
 use crate::history::{History, Logs};
@@ -41,7 +41,7 @@ pub struct Fit<'a> {
     class_weights: Vec<(Option<Arc<str>>, ClassWeight)>,
     verbosity: Verbosity,
     seed: Option<u64>,
-    callbacks: Vec<Box<dyn Callback + 'a>>,
+    callbacks: Callbacks<'a>,
 }
 
 impl<'a> Fit<'a> {
@@ -64,7 +64,7 @@ impl<'a> Fit<'a> {
             class_weights: Vec::new(),
             verbosity: Verbosity::default(),
             seed: None,
-            callbacks: Vec::new(),
+            callbacks: Callbacks::new(),
         }
     }
 
@@ -226,7 +226,7 @@ impl<'a> Fit<'a> {
     /// # let _ = fit;
     /// ```
     pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
-        self.callbacks.push(Box::new(callback));
+        self.callbacks = self.callbacks.callback(callback);
         self
     }
 
@@ -260,13 +260,6 @@ impl<'a> Fit<'a> {
         }
         Ok(training)
     }
-}
-
-/// Calls a hook of each callback.
-macro_rules! call {
-    ($callbacks:expr, $hook:ident, $run:expr) => {
-        $callbacks.iter_mut().try_for_each(|callback| callback.$hook(&mut $run))
-    };
 }
 
 /// What one pass over the data works with.
@@ -305,9 +298,8 @@ pub(crate) fn fit(
     };
     data.check_mass(0..training, Role::Training).map_err(at)?;
     let first_epoch = core.epochs_trained;
-    let mut history = History::new(first_epoch, Vec::new());
     if options.epochs == 0 {
-        return Ok(history);
+        return Ok(History::new(first_epoch, Vec::new()));
     }
     let batch_size = options.batch_size.min(training);
     if options.head_report {
@@ -332,41 +324,46 @@ pub(crate) fn fit(
     let pass = Pass { data, seed: options.seed.unwrap_or(core.seed), site };
     let mut order: Vec<u32> = (0..training as u32).collect();
     let callbacks = &mut options.callbacks;
-    let mut run = Run {
-        epoch: first_epoch,
-        epochs: first_epoch + options.epochs,
-        step: 0,
-        steps: training.div_ceil(batch_size),
-        logs: Logs::default(),
-        optimizer,
-        variables: core.network.variables.clone(),
-        stopped: false,
-    };
-    call!(callbacks, on_train_begin, run)?;
-    while run.epoch < run.epochs && !run.stopped {
-        run.logs.clear();
+    let mut run = Running::new(optimizer, training.div_ceil(batch_size), site);
+    (run.epoch, run.epochs) = (first_epoch, first_epoch + options.epochs);
+    run.watched.history.first_epoch = first_epoch;
+    let watching = Watching { validation: validation.is_some(), others: options.head_report };
+    let optimizer_name = run.optimizer.name();
+    callbacks.begin(core, &mut run, watching, |core| {
+        Plan::new(core, optimizer_name, [Some(data), options.validation.as_ref()])
+            .with("samples to learn from", training)
+            .with("batch size", batch_size)
+            .with("shuffling", options.shuffle)
+            .with("seed", pass.seed)
+            .with("first epoch", first_epoch)
+    })?;
+    // A fit that continues from a backup within an epoch has begun that epoch already.
+    while run.epoch < run.epochs && (run.step > 0 || !run.stopped) {
         progress.begin(run.epoch, run.epochs, run.steps);
-        call!(callbacks, on_epoch_begin, run)?;
+        if run.step == 0 {
+            run.logs.clear();
+            callbacks.call(Moment::EpochBegin, core, &mut run)?;
+        }
         if options.shuffle {
             shuffle(&mut order, pass.seed, run.epoch as u64);
         }
         train_epoch(core, &pass, &order, batch_size, callbacks, &mut run, &mut progress)?;
         if let Some((data, rows)) = &validation {
-            call!(callbacks, on_validation_begin, run)?;
-            evaluate(core, &Pass { data, ..pass }, rows.clone(), &mut run.logs, "val_")?;
-            call!(callbacks, on_validation_end, run)?;
+            evaluate(core, &Pass { data, ..pass }, rows.clone(), callbacks, &mut run, "val_")?;
         }
         if options.head_report {
             core.measure_heads(data, site, &mut run.logs)?;
         }
         progress.end(run.step, &run.logs);
         core.epochs_trained = run.epoch + 1;
-        call!(callbacks, on_epoch_end, run)?;
-        history.epochs.push(run.logs.clone());
-        run.epoch += 1;
+        callbacks.call(Moment::EpochEnd, core, &mut run)?;
+        run.watched.history.epochs.push(run.logs.clone());
+        (run.epoch, run.step) = (run.epoch + 1, 0);
+        callbacks.epoch_done(core, &mut run)?;
     }
-    call!(callbacks, on_train_end, run)?;
-    Ok(history)
+    callbacks.call(Moment::TrainEnd, core, &mut run)?;
+    callbacks.done();
+    Ok(run.watched.history)
 }
 
 /// Traces the first step, so that mistakes in the model and in the targets come before any output and any change.
@@ -396,25 +393,29 @@ fn train_epoch(
     pass: &Pass,
     order: &[u32],
     batch_size: usize,
-    callbacks: &mut [Box<dyn Callback + '_>],
-    run: &mut Run,
+    callbacks: &mut Callbacks,
+    run: &mut Running,
     progress: &mut Progress,
 ) -> Result {
-    core.reset_totals()?;
+    if run.step == 0 {
+        core.reset_totals()?;
+    }
     let arrays: Vec<_> = pass.data.arrays().collect();
     let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
     let mut current: Option<Prepared> = None;
     let mut iteration = run.optimizer.iterations()?;
-    run.step = 0;
-    for rows in order.chunks(batch_size) {
-        if !callbacks.is_empty() {
-            call!(callbacks, on_batch_begin, *run)?;
+    let (watched, backed_up) = (callbacks.want_batches(), callbacks.back_up_steps());
+    let done = if run.stopped && run.step > 0 { order.len() } else { run.step };
+    let mut failure = None;
+    for rows in order.chunks(batch_size).skip(done) {
+        if watched {
+            callbacks.call(Moment::BatchBegin, core, run)?;
         }
         // Only a callback can freeze a layer between two batches.
         let is_stale = |program: &Prepared| {
             program.key.rows != rows.len()
                 || core.dynamic
-                || (!callbacks.is_empty() && !core.is_current(program, run.optimizer))
+                || (watched && !core.is_current(program, run.optimizer))
         };
         if current.as_ref().is_none_or(is_stale) {
             core.keep_if_any(current.take());
@@ -433,15 +434,25 @@ fn train_epoch(
         };
         match program.session.run(&bindings)? {
             Outcome::Completed => {}
-            Outcome::Guarded => return Err(explain_non_finite(core, program, &bindings, run, pass.site)),
+            Outcome::Guarded => {
+                callbacks.call(Moment::NonFiniteLoss, core, run)?;
+                if !run.stopped {
+                    return Err(explain_non_finite(core, program, &bindings, run, pass.site));
+                }
+                failure = Some(program.session.number(0));
+                break;
+            }
         }
         iteration += 1;
         run.step += 1;
-        if !callbacks.is_empty() {
+        if watched {
             core.results_into(&mut run.logs, "")?;
             run.step -= 1;
-            call!(callbacks, on_batch_end, *run)?;
+            callbacks.call(Moment::BatchEnd, core, run)?;
             run.step += 1;
+        }
+        if backed_up {
+            callbacks.step_done(core, run)?;
         }
         progress.step(run.step, || {
             let mut logs = Logs::default();
@@ -454,16 +465,36 @@ fn train_epoch(
         }
     }
     core.keep_if_any(current);
-    core.results_into(&mut run.logs, "")
+    core.results_into(&mut run.logs, "")?;
+    if let Some(loss) = failure {
+        run.logs.set("loss", loss);
+    }
+    Ok(())
 }
 
 /// Adds the numbers for `rows` of the data to the logs.
-fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, prefix: &str) -> Result {
+fn evaluate(
+    core: &mut Core,
+    pass: &Pass,
+    rows: Range<usize>,
+    callbacks: &mut Callbacks,
+    run: &mut Running,
+    prefix: &str,
+) -> Result {
+    // Within a fit, the place in the epoch is kept.
+    let (done, steps) = (run.step, run.steps);
+    (run.step, run.steps) = (0, rows.len().div_ceil(EVALUATION_BATCH));
+    callbacks.call(Moment::EvaluateBegin, core, run)?;
+    let watched = callbacks.want_batches();
     core.reset_totals()?;
     let arrays: Vec<_> = pass.data.arrays().collect();
     let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
     let mut current: Option<Prepared> = None;
     for (step, first) in rows.clone().step_by(EVALUATION_BATCH).enumerate() {
+        run.step = step;
+        if watched {
+            callbacks.call(Moment::EvaluateBatchBegin, core, run)?;
+        }
         let rows = EVALUATION_BATCH.min(rows.end - first);
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
@@ -485,23 +516,35 @@ fn evaluate(core: &mut Core, pass: &Pass, rows: Range<usize>, logs: &mut Logs, p
             seed: pass.seed,
             step: step as u64,
         })?;
+        if watched {
+            core.results_into(&mut run.logs, prefix)?;
+            callbacks.call(Moment::EvaluateBatchEnd, core, run)?;
+        }
     }
     core.keep_if_any(current);
-    core.results_into(logs, prefix)
+    core.results_into(&mut run.logs, prefix)?;
+    (run.step, run.steps) = (done, steps);
+    callbacks.call(Moment::EvaluateEnd, core, run)
 }
 
 /// Loss and metrics of the model on `data`.
-pub(crate) fn evaluate_all(core: &mut Core, data: &Data, site: &'static Location<'static>) -> Result<Logs> {
+pub(crate) fn evaluate_all(
+    core: &mut Core,
+    optimizer: &mut Optimizer,
+    data: &Data,
+    mut callbacks: Callbacks,
+    site: &'static Location<'static>,
+) -> Result<Logs> {
     let all = 0..data.num_samples();
     data.check(Role::Use).and_then(|()| data.check_mass(all, Role::Use)).map_err(|error| error.at(site))?;
     let rows = EVALUATION_BATCH.min(data.num_samples());
     let program = core.evaluation_program(rows, data, site)?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
-    let mut logs = Logs::default();
     let pass = Pass { data, seed: core.seed, site };
-    evaluate(core, &pass, 0..data.num_samples(), &mut logs, "")?;
-    Ok(logs)
+    let mut run = Running::new(optimizer, data.num_samples().div_ceil(EVALUATION_BATCH), site);
+    evaluate(core, &pass, 0..data.num_samples(), &mut callbacks, &mut run, "")?;
+    Ok(run.logs)
 }
 
 /// Why the loss is not finite: the first operation that was not, its layers, and what usually helps.
@@ -509,7 +552,7 @@ fn explain_non_finite(
     core: &Core,
     program: &Prepared,
     bindings: &Bindings,
-    run: &Run,
+    run: &Running,
     site: &'static Location<'static>,
 ) -> Error {
     let loss = program.session.number(0);

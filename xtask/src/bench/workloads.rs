@@ -151,7 +151,7 @@ impl Callback for Clock {
         Ok(())
     }
 
-    fn on_validation_begin(&mut self, _: &mut Run) -> carnyx::Result {
+    fn on_evaluate_begin(&mut self, _: &mut Run) -> carnyx::Result {
         self.trained = Some(self.elapsed());
         Ok(())
     }

@@ -1,76 +1,42 @@
-//! Callbacks: what happens around epochs and batches of a fit.
+//! Callbacks: what happens around epochs and batches of a fit, of an evaluation, of a prediction.
 //!
 //! A [`Callback`] is called with a [`Run`], the running fit: it reads the numbers so far, changes the learning rate,
-//! looks at the weights, or stops. A fit without callbacks spends nothing on them.
+//! looks at the weights, saves the model, or stops. Invariants: a fit without callbacks spends nothing on them; numbers
+//! are worked out after a batch only if a callback [wants batches](Callback::wants_batches); a callback that fails
+//! ends the fit, with the weights of the last whole step.
 
-use crate::history::Logs;
-use crate::optimizers::Optimizer;
-use carnyx_graph::{Result, Variable};
+mod backup_and_restore;
+mod closures;
+mod csv_logger;
+mod disk;
+mod early_stopping;
+mod learning_rate_scheduler;
+mod list;
+mod model_checkpoint;
+mod monitor;
+mod path_pattern;
+mod reduce_lr_on_plateau;
+mod run;
+mod snapshot;
+mod state;
+mod terminate_on_nan;
 
-/// A running fit, as callbacks see it.
-///
-/// # Example
-/// ```
-/// use carnyx_nn::{Fit, callbacks::at_epoch_end};
-/// let fit = Fit::epochs(100).callback(at_epoch_end(|run| {
-///     if run.logs["loss"] < 0.01 {
-///         run.stop();
-///     }
-///     Ok(())
-/// }));
-/// # let _ = fit;
-/// ```
-pub struct Run<'a> {
-    /// The number of the epoch, counted from 0 over all fits of the model.
-    pub epoch: usize,
-    /// The number of the epoch with which this fit ends, unless it is stopped.
-    pub epochs: usize,
-    /// The number of the batch within its epoch, counted from 0.
-    pub step: usize,
-    /// The number of batches in an epoch.
-    pub steps: usize,
-    /// Loss and metrics so far: means since the epoch began; at its end with those of the validation data.
-    pub logs: Logs,
-    /// The optimizer, to change its learning rate.
-    pub optimizer: &'a mut Optimizer,
-    pub(crate) variables: Vec<Variable>,
-    pub(crate) stopped: bool,
-}
+pub use backup_and_restore::BackupAndRestore;
+pub use closures::{Moment, at, at_epoch_end};
+pub use csv_logger::CSVLogger;
+pub use early_stopping::EarlyStopping;
+pub use learning_rate_scheduler::LearningRateScheduler;
+pub use list::Callbacks;
+pub(crate) use list::Watching;
+pub use model_checkpoint::ModelCheckpoint;
+pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+pub use run::Run;
+pub(crate) use run::Running;
+pub(crate) use snapshot::Plan;
+pub use state::State;
+pub use terminate_on_nan::TerminateOnNaN;
 
-impl Run<'_> {
-    /// Ends the fit after this batch, or after this epoch if called at the end of one.
-    ///
-    /// # Example
-    /// ```
-    /// use carnyx_nn::callbacks::at_epoch_end;
-    /// let callback = at_epoch_end(|run| {
-    ///     if run.logs["loss"] < 0.01 {
-    ///         run.stop();
-    ///     }
-    ///     Ok(())
-    /// });
-    /// # let _ = callback;
-    /// ```
-    pub fn stop(&mut self) {
-        self.stopped = true;
-    }
-
-    /// The model's variables, for keeping their values and putting them back.
-    ///
-    /// # Example
-    /// ```
-    /// use carnyx_nn::callbacks::at_epoch_end;
-    /// let mut best = Vec::new();
-    /// let callback = at_epoch_end(|run| {
-    ///     best = run.variables().iter().map(|variable| variable.value()).collect::<Result<_, _>>()?;
-    ///     Ok(())
-    /// });
-    /// # let _ = callback;
-    /// ```
-    pub fn variables(&self) -> &[Variable] {
-        &self.variables
-    }
-}
+use carnyx_graph::Result;
 
 /// Something that happens around epochs and batches. Every method does nothing unless it is written.
 ///
@@ -149,7 +115,8 @@ pub trait Callback {
         Ok(())
     }
 
-    /// After the validation of an epoch: the logs have all numbers of the epoch.
+    /// After the validation of an epoch: the logs have all numbers of the epoch. What is added to them is in the
+    /// history too.
     ///
     /// # Example
     /// ```
@@ -168,7 +135,7 @@ pub trait Callback {
         Ok(())
     }
 
-    /// Before a batch.
+    /// Before a batch of training.
     ///
     /// # Example
     /// ```
@@ -187,7 +154,7 @@ pub trait Callback {
         Ok(())
     }
 
-    /// After a batch: the logs have the means since the epoch began.
+    /// After a batch of training: the logs have the means since the epoch began.
     ///
     /// # Example
     /// ```
@@ -206,7 +173,7 @@ pub trait Callback {
         Ok(())
     }
 
-    /// Before the validation data is evaluated.
+    /// Before data is evaluated, be it the validation data of a fit or what `evaluate_with` was given.
     ///
     /// # Example
     /// ```
@@ -215,17 +182,17 @@ pub trait Callback {
     ///
     /// struct Mine;
     /// impl Callback for Mine {
-    ///     fn on_validation_begin(&mut self, run: &mut Run) -> Result {
+    ///     fn on_evaluate_begin(&mut self, run: &mut Run) -> Result {
     ///         println!("epoch {} is trained", run.epoch + 1);
     ///         Ok(())
     ///     }
     /// }
     /// ```
-    fn on_validation_begin(&mut self, run: &mut Run) -> Result {
+    fn on_evaluate_begin(&mut self, run: &mut Run) -> Result {
         Ok(())
     }
 
-    /// After the validation data is evaluated.
+    /// After data is evaluated. Within a fit, the names in the logs begin with `val_`.
     ///
     /// # Example
     /// ```
@@ -234,14 +201,243 @@ pub trait Callback {
     ///
     /// struct Mine;
     /// impl Callback for Mine {
-    ///     fn on_validation_end(&mut self, run: &mut Run) -> Result {
+    ///     fn on_evaluate_end(&mut self, run: &mut Run) -> Result {
     ///         println!("{}", run.logs["val_loss"]);
     ///         Ok(())
     ///     }
     /// }
     /// ```
-    fn on_validation_end(&mut self, run: &mut Run) -> Result {
+    fn on_evaluate_end(&mut self, run: &mut Run) -> Result {
         Ok(())
+    }
+
+    /// Before a batch of an evaluation.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_evaluate_batch_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("batch {} of {}", run.step + 1, run.steps);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_evaluate_batch_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After a batch of an evaluation: the logs have the means over the batches so far.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_evaluate_batch_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("{}", run.logs);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_evaluate_batch_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// Before `predict_with` begins.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_predict_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("{} batches", run.steps);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_predict_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After `predict_with` has predicted everything.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_predict_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("done");
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_predict_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// Before a batch of `predict_with`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_predict_batch_begin(&mut self, run: &mut Run) -> Result {
+    ///         println!("batch {} of {}", run.step + 1, run.steps);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_predict_batch_begin(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// After a batch of `predict_with`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_predict_batch_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("{} batches are left", run.steps - run.step - 1);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_predict_batch_end(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// When the loss of a batch is not a finite number: the step has changed nothing. The fit ends with an error that
+    /// explains where the number came from, unless a callback [stops](Run::stop) it here.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_non_finite_loss(&mut self, run: &mut Run) -> Result {
+    ///         println!("the learning rate {} is too large", run.optimizer.learning_rate);
+    ///         run.stop();
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn on_non_finite_loss(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// The name in messages: that of the type, unless another is written.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Callback;
+    /// use carnyx_nn::callbacks::EarlyStopping;
+    /// assert_eq!(EarlyStopping::patience(3).name(), "EarlyStopping");
+    /// ```
+    fn name(&self) -> String {
+        let whole = std::any::type_name::<Self>();
+        let bare = whole.split('<').next().unwrap_or(whole);
+        bare.rsplit("::").next().unwrap_or(bare).to_owned()
+    }
+
+    /// Whether the methods around batches are called. Where no callback wants them, no numbers are worked out after
+    /// a batch; a callback that writes none of these methods may say `false`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+    ///         println!("{}", run.logs);
+    ///         Ok(())
+    ///     }
+    ///     fn wants_batches(&self) -> bool {
+    ///         false
+    ///     }
+    /// }
+    /// ```
+    fn wants_batches(&self) -> bool {
+        true
+    }
+
+    /// What a backup has to keep of this callback, so that a fit that was interrupted goes on as if it had not been.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being told; the backup is not written then, and the fit ends.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::Callback;
+    /// use carnyx_nn::callbacks::State;
+    ///
+    /// struct Count(f64);
+    /// impl Callback for Count {
+    ///     fn state(&mut self) -> Result<State> {
+    ///         Ok(State::new().with_number("count", self.0))
+    ///     }
+    ///     fn restore(&mut self, state: &State) -> Result {
+    ///         self.0 = state.number("count").unwrap_or(0.0);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn state(&mut self) -> Result<State> {
+        Ok(State::new())
+    }
+
+    /// Takes back what [`state`](Callback::state) gave. Called after [`on_train_begin`](Callback::on_train_begin) of a
+    /// fit that continues from a backup.
+    ///
+    /// # Errors
+    /// Whatever keeps the callback from going on where it was.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Callback;
+    /// use carnyx_nn::callbacks::{EarlyStopping, State};
+    /// let mut stopping = EarlyStopping::patience(3);
+    /// stopping.restore(&State::new().with_number("best", 0.25))?;
+    /// assert_eq!(stopping.best, Some(0.25));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    fn restore(&mut self, state: &State) -> Result {
+        Ok(())
+    }
+
+    /// The names that this callback adds to the logs; `None` if nobody knows before it does.
+    #[doc(hidden)]
+    fn added_names(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    /// The backup, if this is one: it is not called at moments, but after all other callbacks.
+    #[doc(hidden)]
+    fn as_backup(&mut self) -> Option<&mut BackupAndRestore> {
+        None
     }
 }
 
@@ -250,7 +446,32 @@ macro_rules! forwarded {
         /// The same callback: borrowed, it can be read after the fit.
         impl<C: Callback + ?Sized> Callback for $type {
             forwarded! { @methods on_train_begin on_train_end on_epoch_begin on_epoch_end on_batch_begin on_batch_end
-                on_validation_begin on_validation_end }
+                on_evaluate_begin on_evaluate_end on_evaluate_batch_begin on_evaluate_batch_end
+                on_predict_begin on_predict_end on_predict_batch_begin on_predict_batch_end on_non_finite_loss }
+
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn wants_batches(&self) -> bool {
+                (**self).wants_batches()
+            }
+
+            fn state(&mut self) -> Result<State> {
+                (**self).state()
+            }
+
+            fn restore(&mut self, state: &State) -> Result {
+                (**self).restore(state)
+            }
+
+            fn added_names(&self) -> Option<&'static [&'static str]> {
+                (**self).added_names()
+            }
+
+            fn as_backup(&mut self) -> Option<&mut BackupAndRestore> {
+                (**self).as_backup()
+            }
         }
     )* };
     (@methods $($method:ident)*) => { $(
@@ -261,25 +482,3 @@ macro_rules! forwarded {
 }
 
 forwarded!(&mut C, Box<C>);
-
-/// Calls a function at the end of each epoch.
-///
-/// # Example
-/// ```
-/// use carnyx_nn::Fit;
-/// use carnyx_nn::callbacks::at_epoch_end;
-/// let mut losses = Vec::new();
-/// let fit = Fit::epochs(3).callback(at_epoch_end(|run| {
-///     losses.push(run.logs["loss"]);
-///     Ok(())
-/// }));
-/// ```
-pub fn at_epoch_end<'a>(action: impl FnMut(&mut Run) -> Result + 'a) -> impl Callback + 'a {
-    struct AtEpochEnd<F>(F);
-    impl<F: FnMut(&mut Run) -> Result> Callback for AtEpochEnd<F> {
-        fn on_epoch_end(&mut self, run: &mut Run) -> Result {
-            (self.0)(run)
-        }
-    }
-    AtEpochEnd(action)
-}

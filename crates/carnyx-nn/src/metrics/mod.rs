@@ -235,6 +235,11 @@ impl Tally {
         self.add("count", &Tensor::scalar(count));
     }
 
+    /// All totals, by name.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &Variable)> {
+        self.totals.iter().map(|(name, total)| (*name, total))
+    }
+
     /// The total `name`; zero if nothing was added yet.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::network::Network;
 use super::summary::Summary;
 use super::trace::{Core, Prepared, Watched};
+use crate::callbacks::{Callbacks, Moment, Running};
 use crate::data::{Columns, Data, Role};
 use crate::fit::{self, EVALUATION_BATCH, Fit};
 use crate::history::{History, Logs};
@@ -340,7 +341,37 @@ impl<L> Model<L> {
     pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
         let site = Location::caller();
         let data = self.core.ordered(data.into(), site)?;
-        fit::evaluate_all(&mut self.core, &data, site)
+        fit::evaluate_all(&mut self.core, &mut self.optimizer, &data, Callbacks::new(), site)
+    }
+
+    /// The same with callbacks around the whole and around each batch.
+    ///
+    /// # Errors
+    /// As for [`fit`](Model::fit), and those of the callbacks.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// let logs = model.evaluate_with((&x, &y), at(Moment::EvaluateBatchEnd, |run| {
+    ///     println!("batch {} of {}: {}", run.step + 1, run.steps, run.logs);
+    ///     Ok(())
+    /// }))?;
+    /// assert!(logs["loss"] > 0.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn evaluate_with<'c>(
+        &mut self,
+        data: impl Into<Data>,
+        callbacks: impl Into<Callbacks<'c>>,
+    ) -> Result<Logs> {
+        let site = Location::caller();
+        let data = self.core.ordered(data.into(), site)?;
+        fit::evaluate_all(&mut self.core, &mut self.optimizer, &data, callbacks.into(), site)
     }
 
     /// What the model says of each row of `x`. Several threads may predict with one model.
@@ -363,7 +394,7 @@ impl<L> Model<L> {
     pub fn predict(&self, x: impl Columns) -> Result<Array> {
         let site = Location::caller();
         let data = self.core.ordered(Data::inputs_only(x), site)?;
-        let mut outputs = predict(&self.core, &data, site)?;
+        let mut outputs = predict(&self.core, &data, None, site)?;
         match outputs.pop() {
             Some(output) if outputs.is_empty() => Ok(output),
             _ => Err(Error::new("output", format!("the model has {} outputs", outputs.len() + 1))
@@ -393,7 +424,41 @@ impl<L> Model<L> {
     pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
         let site = Location::caller();
         let data = self.core.ordered(Data::inputs_only(x), site)?;
-        predict(&self.core, &data, site)
+        predict(&self.core, &data, None, site)
+    }
+
+    /// All outputs for each row of the inputs, with callbacks around the whole and around each batch.
+    ///
+    /// # Errors
+    /// As for [`predict_all`](Model::predict_all), and those of the callbacks.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::*;
+    /// # let x = Array::full([8, 3], 1f32);
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// let mut batches = 0;
+    /// let count = at(Moment::PredictBatchEnd, |_| {
+    ///     batches += 1;
+    ///     Ok(())
+    /// });
+    /// let outputs = model.predict_with(&x, count)?;
+    /// assert_eq!((outputs.len(), batches), (1, 1));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn predict_with<'c>(
+        &mut self,
+        x: impl Columns,
+        callbacks: impl Into<Callbacks<'c>>,
+    ) -> Result<Vec<Array>> {
+        let site = Location::caller();
+        let data = self.core.ordered(Data::inputs_only(x), site)?;
+        let steps = data.num_samples().div_ceil(EVALUATION_BATCH);
+        let mut run = Running::new(&mut self.optimizer, steps, site);
+        predict(&self.core, &data, Some((&mut callbacks.into(), &mut run)), site)
     }
 
     /// The model on placeholders like the data that it knows: inputs, outputs, names of the outputs. For diagrams.
@@ -448,13 +513,27 @@ impl<L> Deref for Model<L> {
     }
 }
 
-fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result<Vec<Array>> {
+fn predict(
+    core: &Core,
+    data: &Data,
+    mut callbacks: Option<(&mut Callbacks, &mut Running)>,
+    site: &'static Location<'static>,
+) -> Result<Vec<Array>> {
+    let mut call = |moment: Moment, step: usize| match &mut callbacks {
+        Some((callbacks, run)) => {
+            run.step = step;
+            callbacks.call(moment, core, run)
+        }
+        None => Ok(()),
+    };
     data.check(Role::Predict).map_err(|error| error.at(site))?;
     let samples = data.num_samples();
     let mut feeds: Vec<Feed> = Vec::new();
     let mut results: Vec<Array> = Vec::new();
     let mut current: Option<Prepared> = None;
+    call(Moment::PredictBegin, 0)?;
     for (batch, first) in (0..samples).step_by(EVALUATION_BATCH).enumerate() {
+        call(Moment::PredictBatchBegin, batch)?;
         let rows = EVALUATION_BATCH.min(samples - first);
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
@@ -481,8 +560,10 @@ fn predict(core: &Core, data: &Data, site: &'static Location<'static>) -> Result
             }
             write_rows(&mut results[i], first * part.row_len(), &part);
         }
+        call(Moment::PredictBatchEnd, batch)?;
     }
     core.keep_if_any(current);
+    call(Moment::PredictEnd, 0)?;
     Ok(results)
 }
 

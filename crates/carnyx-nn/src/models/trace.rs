@@ -118,6 +118,8 @@ pub(crate) struct Core {
     pub(crate) dynamic: bool,
     pub(crate) epochs_trained: usize,
     executor: Option<Arc<dyn Executor>>,
+    /// What training was traced for last: rows, inputs, targets.
+    traced: Option<Key>,
     /// Programs at rest. A lock, so that several threads may predict with one model: each takes a program out and
     /// puts it back.
     programs: Mutex<Vec<Prepared>>,
@@ -134,6 +136,7 @@ impl Core {
             dynamic: false,
             epochs_trained: 0,
             executor: None,
+            traced: None,
             programs: Mutex::default(),
         }
     }
@@ -232,7 +235,8 @@ impl Core {
     /// Row shapes and types of the inputs of the program used last.
     pub(crate) fn last_input_rows(&self) -> Option<Vec<(Vec<usize>, DType)>> {
         let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.last().map(|program| program.key.inputs.clone())
+        // In the middle of an epoch, the only program may be at work.
+        programs.last().map(|program| &program.key).or(self.traced.as_ref()).map(|key| key.inputs.clone())
     }
 
     /// The program of one training step on `rows` samples.
@@ -244,6 +248,29 @@ impl Core {
         site: &'static Location<'static>,
     ) -> Result<Prepared> {
         let key = self.key(Phase::Train, rows, data, optimizer.id());
+        self.train(key, optimizer, site)
+    }
+
+    /// The same step once more, where variables may have been frozen or thawed since: for what tracing makes.
+    pub(crate) fn trace_step_again(
+        &mut self,
+        optimizer: &mut Optimizer,
+        site: &'static Location<'static>,
+    ) -> Result {
+        let Some(key) = self.traced.clone() else { return Ok(()) };
+        let trainable = self.network.variables.iter().map(Variable::is_trainable).collect();
+        let program = self.train(Key { trainable, optimizer: optimizer.id(), ..key }, optimizer, site)?;
+        self.keep(program);
+        Ok(())
+    }
+
+    fn train(
+        &mut self,
+        key: Key,
+        optimizer: &mut Optimizer,
+        site: &'static Location<'static>,
+    ) -> Result<Prepared> {
+        self.traced = Some(key.clone());
         if !self.dynamic
             && let Some(program) = self.take(|program| program.key == key)
         {
@@ -458,6 +485,18 @@ impl Core {
             Some(Answer { output, place: i, target: target_of[i]?, prediction: outputs[i].shape(), loss })
         };
         Ok(names.into_iter().enumerate().filter_map(answer).collect())
+    }
+
+    /// The names of the numbers in the logs, once a step has been traced.
+    pub(crate) fn score_names(&self) -> impl Iterator<Item = &str> {
+        self.scores.iter().map(|score| &*score.name)
+    }
+
+    /// The running totals, by the names of their numbers.
+    pub(crate) fn totals(&self) -> impl Iterator<Item = (String, &Variable)> {
+        self.scores.iter().flat_map(|score| {
+            score.tally.variables().map(|(name, total)| (format!("{}/{name}", score.name), total))
+        })
     }
 
     pub(crate) fn reset_totals(&self) -> Result {

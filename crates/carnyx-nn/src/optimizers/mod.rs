@@ -324,6 +324,23 @@ impl Optimizer {
         variables
     }
 
+    /// The learning rate, and the one that the last step used: what a backup keeps of it.
+    pub(crate) fn rates(&self) -> [f64; 2] {
+        [self.learning_rate, self.rate_in_variable]
+    }
+
+    /// Takes back what [`rates`](Optimizer::rates) gave.
+    pub(crate) fn set_rates(&mut self, [rate, in_variable]: [f64; 2]) -> Result {
+        self.rate.assign(&Array::scalar(in_variable as f32))?;
+        (self.learning_rate, self.rate_in_variable) = (rate, in_variable);
+        Ok(())
+    }
+
+    /// What a backup keeps beside the learning rate: the number of steps, and the slots.
+    pub(crate) fn slots_and_count(&self) -> Vec<Variable> {
+        std::iter::once(&self.iterations).chain(self.memory.values()).cloned().collect()
+    }
+
     pub(crate) fn config(&self) -> Option<crate::Config> {
         self.rule.config()
     }

@@ -264,6 +264,21 @@ pub(crate) fn save(
     Ok(report)
 }
 
+/// Whether a model can be written as a whole, without writing it.
+pub(crate) fn check_can_save(core: &Core, optimizer: &Optimizer, site: &'static Location<'static>) -> Result {
+    saved(core, optimizer, &mut SaveReport::default(), site).map(drop)
+}
+
+/// Whether the ending of a path names a format of whole models.
+pub(crate) fn check_model_ending(path: &Path) -> Result {
+    format_of(path).map(drop)
+}
+
+/// Whether the ending of a path names a format of weights.
+pub(crate) fn check_weights_ending(path: &Path) -> Result {
+    is_list(path).map(drop)
+}
+
 /// All that a file holds of the model; `None` if that is no more than the weights.
 fn saved(
     core: &Core,

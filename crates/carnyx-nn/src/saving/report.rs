@@ -64,7 +64,7 @@ impl SaveReport {
     }
 
     /// Says on standard error what the file at `path` lacks.
-    pub(super) fn tell(&self, path: &Path) {
+    pub(crate) fn tell(&self, path: &Path) {
         if !self.is_whole() {
             // Nobody may be reading any more: the file is written.
             let _ = writeln!(

@@ -1,0 +1,215 @@
+//! The running fit: as callbacks see it, and as the training loop keeps it.
+
+use crate::SaveReport;
+use crate::history::{History, Logs};
+use crate::models::trace::Core;
+use crate::optimizers::Optimizer;
+use crate::saving;
+use carnyx_graph::{Result, Variable};
+use std::panic::Location;
+use std::path::Path;
+
+/// A running fit, as callbacks see it.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::{Fit, callbacks::at_epoch_end};
+/// let fit = Fit::epochs(100).callback(at_epoch_end(|run| {
+///     if run.logs["loss"] < 0.01 {
+///         run.stop();
+///     }
+///     Ok(())
+/// }));
+/// # let _ = fit;
+/// ```
+pub struct Run<'a> {
+    /// The number of the epoch, counted from 0 over all fits of the model.
+    pub epoch: usize,
+    /// The number of the epoch with which this fit ends, unless it is stopped; 0 outside of a fit.
+    pub epochs: usize,
+    /// The number of the batch within its epoch, evaluation or prediction, counted from 0.
+    pub step: usize,
+    /// The number of batches in the epoch, evaluation or prediction.
+    pub steps: usize,
+    /// Loss and metrics so far: means since the epoch began; at its end with those of the validation data.
+    pub logs: &'a mut Logs,
+    /// The optimizer, to change its learning rate.
+    pub optimizer: &'a mut Optimizer,
+    pub(super) state: &'a Watched,
+    stopped: &'a mut bool,
+    core: &'a Core,
+}
+
+impl Run<'_> {
+    /// Ends the fit after this batch, or after this epoch if called at the end of one.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| {
+    ///     if run.logs["loss"] < 0.01 {
+    ///         run.stop();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
+    pub fn stop(&mut self) {
+        *self.stopped = true;
+    }
+
+    /// The model's variables, for keeping their values and putting them back.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let mut best = Vec::new();
+    /// let callback = at_epoch_end(|run| {
+    ///     best = run.variables().iter().map(|variable| variable.value()).collect::<Result<_, _>>()?;
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
+    pub fn variables(&self) -> &[Variable] {
+        &self.core.network.variables
+    }
+
+    /// The numbers of the epochs of this fit that have ended.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| {
+    ///     if let Some(before) = run.history().last("loss") {
+    ///         println!("the loss fell by {}", before - run.logs["loss"]);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
+    pub fn history(&self) -> &History {
+        &self.state.history
+    }
+
+    /// Whether this fit continues from a backup. Only then does [`restore`](super::Callback::restore) follow
+    /// [`on_train_begin`](super::Callback::on_train_begin), so a callback that writes a file must not begin it anew.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let callback = at(Moment::TrainBegin, |run| {
+    ///     println!("{}", if run.is_resumed() { "once more" } else { "for the first time" });
+    ///     Ok(())
+    /// });
+    /// # let _ = callback;
+    /// ```
+    pub fn is_resumed(&self) -> bool {
+        self.state.resumed
+    }
+
+    /// Writes the model as it is now, with everything that belongs to it: see [`Model::save`](crate::Model::save).
+    ///
+    /// # Errors
+    /// `file`, if the model or the file cannot be written.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| run.save(format!("epoch-{}.keras", run.epoch + 1)).map(drop));
+    /// # let _ = callback;
+    /// ```
+    #[track_caller]
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<SaveReport> {
+        let report = saving::save(self.core, self.optimizer, path.as_ref(), Location::caller())?;
+        report.tell(path.as_ref());
+        Ok(report)
+    }
+
+    /// The same without a word on what the file lacks.
+    pub(super) fn save_quietly(&self, path: &Path) -> Result<SaveReport> {
+        saving::save(self.core, self.optimizer, path, self.state.site)
+    }
+
+    /// Writes the weights as they are now: see [`SaveWeights`](crate::SaveWeights::save_weights).
+    ///
+    /// # Errors
+    /// `file`, if the file cannot be written.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| run.save_weights("latest.safetensors"));
+    /// # let _ = callback;
+    /// ```
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result {
+        use crate::SaveWeights;
+        self.core.network.module.save_weights(path)
+    }
+
+    /// Whether the model can be saved as a whole.
+    pub(super) fn check_can_save(&self) -> Result {
+        saving::check_can_save(self.core, self.optimizer, self.state.site)
+    }
+}
+
+/// What callbacks may look at but not change.
+pub(crate) struct Watched {
+    pub(crate) history: History,
+    /// Whether the fit continues from a backup.
+    pub(crate) resumed: bool,
+    /// The names that the logs of an epoch will have, as far as they are known before it.
+    pub(crate) names: Vec<String>,
+    /// Whether there may be others.
+    pub(crate) others: bool,
+    /// The user's line.
+    pub(crate) site: &'static Location<'static>,
+}
+
+/// Where a fit, an evaluation or a prediction stands.
+pub(crate) struct Running<'a> {
+    pub(crate) epoch: usize,
+    pub(crate) epochs: usize,
+    pub(crate) step: usize,
+    pub(crate) steps: usize,
+    pub(crate) logs: Logs,
+    pub(crate) optimizer: &'a mut Optimizer,
+    pub(crate) stopped: bool,
+    pub(crate) watched: Watched,
+}
+
+impl<'a> Running<'a> {
+    /// Nothing has happened yet, in no epoch.
+    pub(crate) fn new(
+        optimizer: &'a mut Optimizer,
+        steps: usize,
+        site: &'static Location<'static>,
+    ) -> Running<'a> {
+        let history = History::new(0, Vec::new());
+        let watched = Watched { history, resumed: false, names: Vec::new(), others: false, site };
+        Running {
+            epoch: 0,
+            epochs: 0,
+            step: 0,
+            steps,
+            logs: Logs::default(),
+            optimizer,
+            stopped: false,
+            watched,
+        }
+    }
+
+    /// The same for a callback.
+    pub(super) fn shown<'r>(&'r mut self, core: &'r Core) -> Run<'r> {
+        Run {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            step: self.step,
+            steps: self.steps,
+            logs: &mut self.logs,
+            optimizer: self.optimizer,
+            state: &self.watched,
+            stopped: &mut self.stopped,
+            core,
+        }
+    }
+}
