@@ -5,6 +5,7 @@
 //! `keras/README.md`, which says how far rounding alone moves the recorded numbers.
 
 mod activations;
+mod callbacks;
 mod compiled;
 mod initializers;
 mod layers;
