@@ -3,6 +3,7 @@
 //! One test only, in a program of its own: a counting allocator sees every thread.
 
 use carnyx_graph::{Array, Result};
+use carnyx_nn::callbacks::EarlyStopping;
 use carnyx_nn::{Accuracy, Compile, Dense, Fit, Model, Relu, Run, Sequential, Sgd, Softmax};
 use carnyx_nn::{Callback, SparseCategoricalCrossentropy, Verbosity};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -45,6 +46,22 @@ impl Callback for Notes {
     }
 }
 
+/// Notes the number of allocations at the end of every epoch, and wants to hear of nothing else.
+struct EpochNotes {
+    calls: Vec<usize>,
+}
+
+impl Callback for EpochNotes {
+    fn on_epoch_end(&mut self, _run: &mut Run) -> Result {
+        self.calls.push(CALLS.load(Relaxed));
+        Ok(())
+    }
+
+    fn wants_batches(&self) -> bool {
+        false
+    }
+}
+
 fn data(samples: usize) -> (Array, Array) {
     let x = Array::from_fn([samples, 20], |i| (i * 37 % 101) as f32 / 101.0);
     let y = Array::from_fn([samples], |i| (i * 7 % 4) as i64);
@@ -73,6 +90,18 @@ fn memory_stays_where_it_is() -> Result {
     model_in_training.fit((&x, &y), silent().callback(&mut notes))?;
     let (early, late) = (notes.calls[10], notes.calls[90]);
     assert_eq!(late - early, 0, "80 steps made {} allocations", late - early);
+
+    // Callbacks that want no batches cost nothing in a step: long and short epochs allocate the same.
+    let in_epoch = |samples: usize| -> Result<usize> {
+        let (x, y) = data(samples);
+        let mut notes = EpochNotes { calls: Vec::with_capacity(8) };
+        let stopping = EarlyStopping::patience(9).monitor("loss");
+        let fit = Fit::epochs(4).batch_size(32).verbose(Verbosity::Silent);
+        model().fit((&x, &y), fit.callback(stopping).callback(&mut notes))?;
+        Ok(notes.calls[3] - notes.calls[2])
+    };
+    let (short, long) = (in_epoch(320)?, in_epoch(3200)?);
+    assert_eq!(short, long, "10 steps made {short} allocations, 100 steps {long}");
 
     // Predictions and whole models leave nothing behind.
     let (one, few) = (x.rows(0..1)?, data(64));

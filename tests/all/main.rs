@@ -1,10 +1,13 @@
 //! All integration tests in one program: it links once.
 
+mod callbacks;
 mod diagrams;
 mod functional;
 mod graphs;
+mod interrupted;
 mod keras2;
 mod messages;
+mod messages_callbacks;
 mod messages_weights;
 mod ops;
 mod parity;

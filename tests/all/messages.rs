@@ -9,11 +9,15 @@ use std::sync::Once;
 /// Compares the message of an error with its file.
 #[track_caller]
 pub(crate) fn assert_message<T>(name: &str, result: Result<T>) {
-    // Paths in messages are relative to the workspace, while cargo runs tests in the folder of their package.
-    static AT_ROOT: Once = Once::new();
-    AT_ROOT.call_once(|| std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap());
+    go_to_root();
     let Err(error) = result else { panic!("{name}: an error was expected") };
     assert_golden(&format!("messages/{name}"), &without_line_number(&error));
+}
+
+/// Paths in messages are relative to the workspace, while cargo runs tests in the folder of their package.
+pub(crate) fn go_to_root() {
+    static AT_ROOT: Once = Once::new();
+    AT_ROOT.call_once(|| std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap());
 }
 
 /// The message with `NN` for the number of the line in a test, which every edit above it changes.
