@@ -54,48 +54,6 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
             }
         }
     }
-    // SAFETY: this function's contract is the other's.
-    unsafe {
-        if V::MASK_TAKES_A_REGISTER && tile.last_lanes == V::LANES {
-            add_products::<V, ROWS, VECTORS>(tile, &mut sums, |from, _| V::load(from));
-        } else {
-            add_products::<V, ROWS, VECTORS>(tile, &mut sums, load);
-        }
-    }
-    // All of C is loaded before any of it is stored: a load waits for an earlier masked store that seems to
-    // overlap it, and the lanes behind a row's end are the next row's. It made narrow updates 1.5 times as
-    // fast.
-    for (r, sums) in sums.iter_mut().enumerate() {
-        for (v, sum) in sums.iter_mut().enumerate() {
-            let offset = r * tile.c_row + v * V::LANES;
-            let c = tile.c.wrapping_add(offset);
-            *sum = unsafe { finished(*sum, tile.finish, c, v * V::LANES, offset, |from| load(from, v)) };
-        }
-    }
-    for (r, sums) in sums.iter().enumerate() {
-        for (v, sum) in sums.iter().enumerate() {
-            let c = tile.c.wrapping_add(r * tile.c_row + v * V::LANES);
-            if v + 1 == VECTORS {
-                unsafe { sum.store_masked(c, mask) };
-            } else {
-                unsafe { sum.store(c) };
-            }
-        }
-    }
-}
-
-/// Adds the products of all k of a tile to its sums.
-///
-/// # Safety
-///
-/// As for [`tile`]; `load` reads a vector of B's row.
-#[inline(always)]
-unsafe fn add_products<V: Vector, const ROWS: usize, const VECTORS: usize>(
-    tile: &Tile,
-    sums: &mut [[V; VECTORS]; ROWS],
-    load: impl Fn(*const f32, usize) -> V,
-) {
-    // SAFETY (all blocks): the tile lies within its matrices, for which the caller vouches.
     let (mut a, mut b) = (tile.a, tile.b);
     for _ in 0..tile.depth {
         let mut row = [unsafe { V::zero() }; VECTORS];
@@ -116,6 +74,26 @@ unsafe fn add_products<V: Vector, const ROWS: usize, const VECTORS: usize>(
         }
         a = a.wrapping_add(tile.a_strides.column);
         b = b.wrapping_add(tile.b_row);
+    }
+    // All of C is loaded before any of it is stored: a load waits for an earlier masked store that seems to
+    // overlap it, and the lanes behind a row's end are the next row's. It made narrow updates 1.5 times as
+    // fast.
+    for (r, sums) in sums.iter_mut().enumerate() {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            let offset = r * tile.c_row + v * V::LANES;
+            let c = tile.c.wrapping_add(offset);
+            *sum = unsafe { finished(*sum, tile.finish, c, v * V::LANES, offset, |from| load(from, v)) };
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        for (v, sum) in sums.iter().enumerate() {
+            let c = tile.c.wrapping_add(r * tile.c_row + v * V::LANES);
+            if v + 1 == VECTORS {
+                unsafe { sum.store_masked(c, mask) };
+            } else {
+                unsafe { sum.store(c) };
+            }
+        }
     }
 }
 
