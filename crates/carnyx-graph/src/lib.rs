@@ -8,6 +8,7 @@
 
 pub mod array;
 mod attributes;
+mod batches;
 mod check;
 mod dtype;
 mod error;
@@ -24,6 +25,7 @@ mod variable;
 
 pub use array::Array;
 pub use attributes::{Constraint, Regularizer};
+pub use batches::{Batch, Batches, Walk};
 pub use dtype::{DType, Element};
 pub use error::{Error, Result, Site};
 pub use executor::{Bindings, Executor, Feed, Outcome, Program, Session};

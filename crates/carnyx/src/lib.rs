@@ -63,8 +63,8 @@ mod diagram;
 pub use carnyx_cpu::Cpu;
 #[doc(inline)]
 pub use carnyx_graph::{
-    Address, Array, Axes, DType, Dim, Distribution, Effect, Element, Error, Executor, Facts, Gradients,
-    Initializer, Mode, Result, Shape, Site, Tensor, Variable, concat, stack,
+    Address, Array, Axes, Batch, Batches, DType, Dim, Distribution, Effect, Element, Error, Executor, Facts,
+    Gradients, Initializer, Mode, Result, Shape, Site, Tensor, Variable, Walk, concat, stack,
 };
 #[doc(inline)]
 pub use carnyx_nn::*;
