@@ -10,19 +10,37 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The bytes of a file, unpacked if they begin as gzip does.
+pub(crate) enum Unpacked<R> {
+    Plain(Whole<R>),
+    Packed(MultiGzDecoder<Whole<R>>),
+}
+
+/// A reader whose first two bytes were looked at.
+type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, R>>;
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Unpacked::Plain(reader) => reader.read(buffer),
+            Unpacked::Packed(reader) => reader.read(buffer),
+        }
+    }
+}
+
 /// Opens `path` for reading and unpacks it if it is compressed.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
+pub(crate) fn open(path: &Path) -> Result<Unpacked<File>> {
     let cannot_open = |e| Error::new("file", format!("cannot open `{}`", path.display())).because(e);
     unpacked(File::open(path).map_err(cannot_open)?).map_err(cannot_open)
 }
 
 /// The bytes of `reader`, unpacked if they begin as gzip does.
-pub(crate) fn unpacked<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn unpacked<R: Read>(mut reader: R) -> io::Result<Unpacked<R>> {
     let mut magic = Vec::with_capacity(2);
     reader.by_ref().take(2).read_to_end(&mut magic)?;
     let is_gzip = magic == [0x1f, 0x8b];
     let whole = BufReader::with_capacity(64 << 10, io::Cursor::new(magic).chain(reader));
-    Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+    Ok(if is_gzip { Unpacked::Packed(MultiGzDecoder::new(whole)) } else { Unpacked::Plain(whole) })
 }
 
 /// The error for `cause`, met when `path` had given `offset` bytes.

@@ -32,7 +32,7 @@ use std::path::Path;
 /// ```
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Array> {
     let path = path.as_ref();
-    Reader { inner: file::open(path)?, name: &path.display().to_string(), offset: 0 }.array()
+    Reader::new(file::open(path)?, &path.display().to_string())?.array()
 }
 
 /// Reads IDX from anything that can be read, plain or compressed; `name` stands for it in error messages.
@@ -49,7 +49,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Array> {
 /// ```
 pub fn read_idx_from(reader: impl Read, name: &str) -> Result<Array> {
     let inner = file::unpacked(reader).map_err(|e| file::cannot_read(name, 0, e))?;
-    Reader { inner, name, offset: 0 }.array()
+    Reader::new(inner, name)?.array()
 }
 
 /// Writes `array` as an IDX file; compressed if the name ends in `.gz`.
@@ -130,42 +130,60 @@ fn write_elements(writer: &mut (impl Write + ?Sized), array: &Array) -> std::io:
 /// How many bytes are read at a time, a multiple of every element's size.
 const CHUNK: usize = 64 << 10;
 
-struct Reader<'a> {
-    inner: Box<dyn Read + 'a>,
-    name: &'a str,
+/// A file whose header was read, and whose elements are next.
+pub(crate) struct Reader<R> {
+    inner: R,
+    name: String,
     /// Bytes read so far, after unpacking.
     offset: u64,
+    code: u8,
+    shape: Vec<usize>,
 }
 
-impl Reader<'_> {
-    fn array(mut self) -> Result<Array> {
-        let magic = self.header_bytes()?;
+impl<R: Read> Reader<R> {
+    pub(crate) fn new(inner: R, name: &str) -> Result<Reader<R>> {
+        let mut reader = Reader { inner, name: name.to_owned(), offset: 0, code: 0, shape: Vec::new() };
+        let magic = reader.header_bytes()?;
         let (code, axes) = (magic[2], magic[3]);
         if magic[..2] != [0, 0] || !matches!(code, 0x08 | 0x09 | 0x0B | 0x0C | 0x0D | 0x0E) {
-            return Err(Error::new("file", format!("`{}` is not an IDX file", self.name)).label(format!(
+            return Err(Error::new("file", format!("`{name}` is not an IDX file")).label(format!(
                 "it begins with {magic:02x?}, an IDX file with 00 00 and a type of 08 to 0e"
             )));
         }
         let mut shape = Vec::new();
         for _ in 0..axes {
-            shape.push(u32::from_be_bytes(self.header_bytes()?) as usize);
+            shape.push(u32::from_be_bytes(reader.header_bytes()?) as usize);
         }
         // Empty axes are left out of the product, so that no later product of some axes can overflow either.
         let fits = shape.iter().try_fold(8usize, |product, &size| product.checked_mul(size.max(1)));
         if fits.is_none_or(|bytes| bytes > isize::MAX as usize) {
-            return Err(Error::new(
-                "file",
-                format!("`{}` claims more elements than memory can hold", self.name),
-            )
-            .label(format!("the shape in its header is {shape:?}")));
+            return Err(Error::new("file", format!("`{name}` claims more elements than memory can hold"))
+                .label(format!("the shape in its header is {shape:?}")));
         }
-        match code {
-            0x08 => self.elements(shape, |[byte]: [u8; 1]| byte),
-            0x09 => self.elements(shape, |bytes| i32::from(i8::from_be_bytes(bytes))),
-            0x0B => self.elements(shape, |bytes| i32::from(i16::from_be_bytes(bytes))),
-            0x0C => self.elements(shape, i32::from_be_bytes),
-            0x0D => self.elements(shape, f32::from_be_bytes),
-            _ => self.elements(shape, f64::from_be_bytes),
+        Ok(Reader { code, shape, ..reader })
+    }
+
+    /// The shape that the header claims.
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// All elements.
+    fn array(mut self) -> Result<Array> {
+        let array = self.elements(self.shape.clone())?;
+        self.finish()?;
+        Ok(array)
+    }
+
+    /// The next elements, in the shape that they are to have.
+    pub(crate) fn elements(&mut self, shape: Vec<usize>) -> Result<Array> {
+        match self.code {
+            0x08 => self.elements_of(shape, |[byte]: [u8; 1]| byte),
+            0x09 => self.elements_of(shape, |bytes| i32::from(i8::from_be_bytes(bytes))),
+            0x0B => self.elements_of(shape, |bytes| i32::from(i16::from_be_bytes(bytes))),
+            0x0C => self.elements_of(shape, i32::from_be_bytes),
+            0x0D => self.elements_of(shape, f32::from_be_bytes),
+            _ => self.elements_of(shape, f64::from_be_bytes),
         }
     }
 
@@ -178,8 +196,8 @@ impl Reader<'_> {
         Ok(bytes)
     }
 
-    fn elements<T: Element, const W: usize>(
-        mut self,
+    fn elements_of<T: Element, const W: usize>(
+        &mut self,
         shape: Vec<usize>,
         from: fn([u8; W]) -> T,
     ) -> Result<Array> {
@@ -191,10 +209,13 @@ impl Reader<'_> {
             let wanted = left.min(CHUNK / W) * W;
             let bytes = self.fill(&mut chunk[..wanted])?;
             if bytes < wanted {
+                let all: usize = self.shape.iter().product();
+                let header = 4 + 4 * self.shape.len() as u64;
                 return Err(Error::new("file", format!("`{}` ends too early", self.name)).label(format!(
-                    "its header claims {shape:?}, {} bytes after the header, but there are {}",
-                    count as u128 * W as u128,
-                    elements.len() * W + bytes
+                    "its header claims {:?}, {} bytes after the header, but there are {}",
+                    self.shape,
+                    all as u128 * W as u128,
+                    self.offset - header
                 )));
             }
             // Double, but never beyond the claim: an honest file ends up with exactly the memory it needs.
@@ -203,12 +224,17 @@ impl Reader<'_> {
             }
             elements.extend(chunk[..wanted].as_chunks().0.iter().map(|&bytes| from(bytes)));
         }
-        // This also makes the decoder look at the checksum behind the compressed data.
-        if self.fill(&mut chunk[..1])? > 0 {
-            return Err(Error::new("file", format!("`{}` goes on after its last element", self.name))
-                .label(format!("its header claims {shape:?}, which end at byte {}", self.offset - 1)));
-        }
         Array::new(shape, elements)
+    }
+
+    /// Whether the file ends here. This also makes the decoder look at the checksum behind the compressed data.
+    pub(crate) fn finish(&mut self) -> Result {
+        if self.fill(&mut [0])? > 0 {
+            return Err(Error::new("file", format!("`{}` goes on after its last element", self.name)).label(
+                format!("its header claims {:?}, which end at byte {}", self.shape, self.offset - 1),
+            ));
+        }
+        Ok(())
     }
 
     /// Reads until `buffer` is full or the file ends; how many bytes it got.
@@ -219,7 +245,7 @@ impl Reader<'_> {
                 Ok(0) => break,
                 Ok(bytes) => filled += bytes,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(file::cannot_read(self.name, self.offset + filled as u64, e)),
+                Err(e) => return Err(file::cannot_read(&self.name, self.offset + filled as u64, e)),
             }
         }
         self.offset += filled as u64;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the same number of samples, fraction and seed give the same division on every machine, for ever.
 
+use crate::random::SplitMix;
 use carnyx_graph::{Array, Error, Result};
 
 /// Samples and their targets: as many rows in `x` as in `y`.
@@ -50,6 +51,14 @@ pub fn train_test_split(x: &Array, y: &Array, test_fraction: f64, seed: u64) -> 
         return Err(Error::new("data", format!("`x` has {rows} samples, `y` has {}", y.num_rows()))
             .help("give each sample one target"));
     }
+    let num_test = num_test(rows, test_fraction)?;
+    let order = shuffled(rows, seed);
+    let part = |indices: &[usize]| Ok(Split { x: x.take_rows(indices)?, y: y.take_rows(indices)? });
+    Ok((part(&order[num_test..])?, part(&order[..num_test])?))
+}
+
+/// How many of `rows` samples are in the second part.
+pub(crate) fn num_test(rows: usize, test_fraction: f64) -> Result<usize> {
     // A fraction that is negative or NaN becomes 0 here, and is refused with the others.
     let num_test = (rows as f64 * test_fraction).round() as usize;
     if num_test == 0 || num_test >= rows {
@@ -59,27 +68,13 @@ pub fn train_test_split(x: &Array, y: &Array, test_fraction: f64, seed: u64) -> 
         )
         .help("both parts need a sample: choose a fraction between 0 and 1, for example 0.2"));
     }
-    let order = shuffled(rows, seed);
-    let part = |indices: &[usize]| Ok(Split { x: x.take_rows(indices)?, y: y.take_rows(indices)? });
-    Ok((part(&order[num_test..])?, part(&order[..num_test])?))
+    Ok(num_test)
 }
 
-/// The numbers below `count` in the order that `seed` gives: Fisher and Yates, driven by SplitMix64.
-fn shuffled(count: usize, seed: u64) -> Vec<usize> {
-    let mut state = seed;
-    let mut next = || {
-        // Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    };
+/// The numbers below `count` in the order that `seed` gives.
+pub(crate) fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
-    for last in (1..count).rev() {
-        // The high half of the product is below `last + 1`; its bias is less than `count` in 2^64.
-        let chosen = (u128::from(next()) * (last as u128 + 1)) >> 64;
-        order.swap(last, chosen as usize);
-    }
+    SplitMix::new(seed).shuffle(&mut order);
     order
 }
 

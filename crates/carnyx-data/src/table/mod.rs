@@ -1,14 +1,22 @@
-//! Tables from CSV files: named columns, converted to numbers when they are asked for.
+//! Tables: named columns of cells, converted to numbers when they are asked for.
 //!
-//! A [`Table`] keeps every cell as text, so one file can give numbers, categories and dates. Invariant: every row has
-//! exactly as many cells as there are names, and names are unique.
+//! A [`Table`] keeps every cell as text, so one file can give numbers, categories and dates, and no number loses a
+//! digit before it is known what it is for. What a column holds is told by its cells: [`Kind`]. Invariants: every row
+//! has exactly as many cells as there are names, names are unique, and a missing cell is an empty one.
+
+mod csv;
+mod describe;
+mod divide;
+
+pub(crate) use self::csv::TableBlocks;
+pub use describe::{ColumnDescription, Description, Kind};
 
 use crate::file;
 use carnyx_graph::{Array, Error, Result, Site};
 use std::io::Read;
 use std::path::Path;
 
-/// A CSV file in memory: a header line with the names of the columns, then rows.
+/// A table in memory: named columns, and rows of cells, some of which may be missing.
 ///
 /// # Example
 /// ```
@@ -73,7 +81,7 @@ impl Table {
     /// ```
     pub fn read_separated(path: impl AsRef<Path>, separator: u8) -> Result<Table> {
         let path = path.as_ref();
-        parse(file::open(path)?, path.display().to_string(), separator)
+        TableBlocks::new(file::open(path)?, path.display().to_string(), separator)?.next_block(usize::MAX)
     }
 
     /// Reads from anything that can be read, with commas; `name` stands for it in error messages.
@@ -89,7 +97,7 @@ impl Table {
     /// ```
     pub fn read_from(reader: impl Read, name: &str) -> Result<Table> {
         let reader = file::unpacked(reader).map_err(|e| file::cannot_read(name, 0, e))?;
-        parse(reader, name.to_owned(), b',')
+        TableBlocks::new(reader, name.to_owned(), b',')?.next_block(usize::MAX)
     }
 
     /// The names of the columns, in the file's order.
@@ -129,7 +137,7 @@ impl Table {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn column(&self, name: &str) -> Result<Array> {
-        self.numbers(&[self.index(name)?])?.reshape([self.num_rows()])
+        self.matrix(&[self.index(name)?])?.reshape([self.num_rows()])
     }
 
     /// Some columns as numbers, in the order of `names`: `f32[rows, names]`.
@@ -146,7 +154,7 @@ impl Table {
     /// ```
     pub fn columns(&self, names: &[&str]) -> Result<Array> {
         let indices: Vec<usize> = names.iter().map(|name| self.index(name)).collect::<Result<_>>()?;
-        self.numbers(&indices)
+        self.matrix(&indices)
     }
 
     /// All columns but one as numbers, in the file's order: `f32[rows, columns - 1]`.
@@ -164,7 +172,7 @@ impl Table {
     pub fn without(&self, name: &str) -> Result<Array> {
         let left_out = self.index(name)?;
         let indices: Vec<usize> = (0..self.names.len()).filter(|&column| column != left_out).collect();
-        self.numbers(&indices)
+        self.matrix(&indices)
     }
 
     /// One column as it stands in the file; empty cells are empty strings.
@@ -184,6 +192,89 @@ impl Table {
         Ok((0..self.num_rows()).map(|row| self.cell(row, column).to_owned()).collect())
     }
 
+    /// One column as numbers where there are some: empty cells are `None`, `true` and `false` 1 and 0.
+    ///
+    /// # Errors
+    /// `data`, if there is no such column, or a cell is neither empty nor a finite number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("age,name\n22,Owen\n,Laina\n".as_bytes(), "inline")?;
+    /// assert_eq!(table.numbers("age")?, [Some(22.0), None]);
+    /// assert!(table.numbers("name").is_err());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        let column = self.index(name)?;
+        let number = |row: usize| {
+            let cell = self.cell(row, column).trim();
+            match parsed(cell) {
+                _ if cell.is_empty() => Ok(None),
+                Some(number) => Ok(Some(number)),
+                None => Err(self.not_a_number(row, column, cell)),
+            }
+        };
+        (0..self.num_rows()).map(number).collect()
+    }
+
+    /// The same table in which cells that hold one of `marks` are empty: what other programs write for missing values.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// let table = Table::read_from("age,job\n22,?\nNA,cook\n".as_bytes(), "inline")?.with_missing(&["?", "NA"]);
+    /// assert_eq!(table.text("job")?, ["", "cook"]);
+    /// assert_eq!(table.numbers("age")?, [Some(22.0), None]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn with_missing(&self, marks: &[&str]) -> Table {
+        let mut table = self.header();
+        for row in 0..self.num_rows() {
+            let kept = |column| match self.cell(row, column) {
+                cell if marks.contains(&cell.trim()) => "",
+                cell => cell,
+            };
+            table.push_row((0..self.names.len()).map(kept), self.lines[row]);
+        }
+        table
+    }
+
+    /// Whether there is a column of that name.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::Table;
+    /// assert!(Table::read_from("a,b\n".as_bytes(), "inline")?.has_column("b"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn has_column(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    /// An error about a row, with its place in the file.
+    pub(crate) fn at_row(&self, error: Error, row: usize) -> Error {
+        error.at(site(&self.file, self.lines[row]))
+    }
+
+    /// A table with the same columns and no rows.
+    fn header(&self) -> Table {
+        Table::empty(self.file.clone(), self.names.clone())
+    }
+
+    fn empty(file: String, names: Vec<String>) -> Table {
+        Table { file, names, cells: String::new(), ends: Vec::new(), lines: Vec::new() }
+    }
+
+    /// One more row, of as many cells as there are columns.
+    fn push_row<'c>(&mut self, cells: impl Iterator<Item = &'c str>, line: u64) {
+        self.lines.push(line);
+        for cell in cells {
+            self.cells.push_str(cell);
+            self.ends.push(self.cells.len());
+        }
+    }
+
     fn cell(&self, row: usize, column: usize) -> &str {
         let cell = row * self.names.len() + column;
         let start = cell.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -196,7 +287,7 @@ impl Table {
         })
     }
 
-    fn numbers(&self, columns: &[usize]) -> Result<Array> {
+    fn matrix(&self, columns: &[usize]) -> Result<Array> {
         let mut numbers = Vec::with_capacity(self.num_rows() * columns.len());
         for row in 0..self.num_rows() {
             for &column in columns {
@@ -223,64 +314,12 @@ impl Table {
     }
 }
 
-fn parse(mut reader: impl Read, file: String, separator: u8) -> Result<Table> {
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).map_err(|e| file::cannot_read(&file, bytes.len() as u64, e))?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let line = line_at(e.as_bytes(), e.utf8_error().valid_up_to());
-        Error::new("file", "this line is not valid UTF-8")
-            .at(site(&file, line))
-            .help("save the file again with the encoding UTF-8")
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(text.as_bytes());
-    let names = reader.headers().map_err(|e| malformed(&file, text, e))?;
-    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
-    if names.is_empty() {
-        return Err(Error::new("file", format!("`{file}` is empty"))
-            .help("a table begins with a line that names its columns"));
-    }
-    if let Some((_, twice)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        return Err(Error::new("file", format!("two columns are named `{twice}`"))
-            .at(site(&file, line_at(text.as_bytes(), 0))));
-    }
-    let mut table = Table { file, names, cells: String::new(), ends: Vec::new(), lines: Vec::new() };
-    let mut row = csv::StringRecord::new();
-    let (mut line, mut counted) = (1, 0);
-    while reader.read_record(&mut row).map_err(|e| malformed(&table.file, text, e))? {
-        let start = row.position().map_or(counted, |position| position.byte() as usize);
-        line += line_at(&text.as_bytes()[counted..], start - counted) - 1;
-        counted = start + blank(&text.as_bytes()[start..]);
-        table.lines.push(line);
-        for cell in &row {
-            table.cells.push_str(cell);
-            table.ends.push(table.cells.len());
-        }
-    }
-    Ok(table)
-}
-
-/// How many bytes of empty lines and line ends `text` begins with.
-fn blank(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
-}
-
-/// The line, counted from 1, of the row that the parser says to begin at byte `start`. The parser counts the empty
-/// lines above a row as part of it; the user's editor does not.
-fn line_at(text: &[u8], start: usize) -> u64 {
-    let start = start + blank(&text[start..]);
-    text[..start].split(|&byte| byte == b'\n').count() as u64
-}
-
-fn malformed(file: &str, text: &str, error: csv::Error) -> Error {
-    let start = error.position().map_or(0, |position| position.byte() as usize);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            Error::new("file", format!("this row has {len} cells, the header has {expected_len}"))
-                .at(site(file, line_at(text.as_bytes(), start)))
-                .help("a cell that contains the separator must stand in double quotes")
-        }
-        _ => Error::new("file", format!("cannot read `{file}`")).because(error),
+/// The finite number that a cell says.
+fn parsed(cell: &str) -> Option<f64> {
+    match cell {
+        "true" | "True" | "TRUE" => Some(1.0),
+        "false" | "False" | "FALSE" => Some(0.0),
+        _ => cell.parse::<f64>().ok().filter(|number| number.is_finite()),
     }
 }
 
