@@ -16,3 +16,4 @@ mod saving;
 mod saving_own;
 mod steps;
 mod weights;
+mod tables;

@@ -5,7 +5,7 @@
 use super::Stream;
 use crate::file;
 use crate::idx::Reader;
-use crate::table::{Table, TableBlocks};
+use crate::table::{ParquetFile, Table, TableBlocks};
 use carnyx_graph::{Array, Batch, DType, Element, Error, Result};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -138,6 +138,34 @@ impl Stream<Table> {
                 table.map(|table| (table.num_rows() > 0).then_some(table)).transpose()
             }))
         }))
+    }
+}
+
+impl Stream<Table> {
+    /// The rows of a Parquet file, as one table for each of its row groups; all columns, or those of
+    /// [`select`](Table::select) afterwards.
+    ///
+    /// # Errors
+    /// `file`, if the file cannot be opened or its metadata are damaged; a walk ends with `file`, if a page is.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use carnyx_data::Stream;
+    /// use carnyx_graph::Batch;
+    /// let batches = Stream::parquet("houses.parquet")?
+    ///     .map(|table| Ok(Batch::from((table.columns(&["rooms"])?, table.column("price")?))))
+    ///     .shuffle(10_000, 42)
+    ///     .batch(32);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn parquet(path: impl AsRef<Path>) -> Result<Stream<Table>> {
+        let path = path.as_ref().to_owned();
+        let groups = ParquetFile::open(&path, None)?.num_groups();
+        Ok(Stream::each_epoch(move |_| {
+            let mut file = ParquetFile::open(&path, None)?;
+            Ok((0..file.num_groups()).map(move |group| file.read(group)))
+        })
+        .with_num_items(groups))
     }
 }
 

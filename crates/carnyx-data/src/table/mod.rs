@@ -7,8 +7,10 @@
 mod csv;
 mod describe;
 mod divide;
+mod parquet;
 
 pub(crate) use self::csv::TableBlocks;
+pub(crate) use self::parquet::ParquetFile;
 pub use describe::{ColumnDescription, Description, Kind};
 
 use crate::file;

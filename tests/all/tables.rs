@@ -1,0 +1,95 @@
+//! Tables of real files: Parquet as other programs write it, and the passengers of the Titanic on their way into a
+//! network.
+
+use carnyx::datasets::{Features, Kind, Preprocessing, Stream, Table};
+use carnyx::prelude::*;
+use std::io::Cursor;
+
+fn path(file: &str) -> String {
+    format!("{}/data/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The file's table has the cells of `table.csv`, as numbers where they are numbers.
+#[track_caller]
+fn assert_same_table(table: &Table, expected: &Table, file: &str) {
+    assert_eq!(table.names(), expected.names(), "{file}");
+    assert_eq!(table.num_rows(), expected.num_rows(), "{file}");
+    for name in expected.names() {
+        match table.kind(name).unwrap() {
+            Kind::Number => {
+                assert_eq!(table.numbers(name).unwrap(), expected.numbers(name).unwrap(), "{file}: {name}");
+            }
+            _ => assert_eq!(table.text(name).unwrap(), expected.text(name).unwrap(), "{file}: {name}"),
+        }
+    }
+}
+
+#[test]
+fn parquet_of_a_real_writer_is_read() -> Result {
+    let expected = Table::read(path("parquet/table.csv"))?;
+    for file in ["snappy", "plain", "gzip_v2", "snappy_v2"] {
+        let path = path(&format!("parquet/{file}.parquet"));
+        let table = Table::read_parquet(&path)?;
+        assert_same_table(&table, &expected, file);
+        let kinds = ["id", "double", "sold", "city", "nothing"].map(|name| table.kind(name).unwrap());
+        assert_eq!(kinds, [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Text, Kind::Empty]);
+        let few = Table::read_parquet_columns(&path, &["city", "id"])?;
+        assert_same_table(&few, &expected.select(&["city", "id"])?, file);
+    }
+    let groups = Stream::parquet(path("parquet/snappy.parquet"))?;
+    assert_eq!(groups.num_items(), Some(3));
+    let ids: Vec<String> = groups.walk(0)?.flat_map(|table| table.unwrap().text("id").unwrap()).collect();
+    assert_eq!(ids, expected.text("id")?);
+    Ok(())
+}
+
+#[test]
+fn what_is_not_read_of_parquet_is_named() {
+    let label = |file: &str| {
+        let error = Table::read_parquet(path(&format!("parquet/{file}.parquet"))).err().unwrap();
+        assert_eq!(error.code(), "file");
+        error.to_string()
+    };
+    let zstd = label("zstd");
+    assert!(zstd.contains("column `id`, row group 0, page 0: its compression is 6 (Zstandard), which is not read"));
+    assert!(label("delta").contains("page 0: its encoding is 5 (DELTA_BINARY_PACKED), which is not read"));
+    assert!(label("nested").contains("its columns are nested: only flat tables are read"));
+}
+
+/// Every cut and every changed byte gives a table or an error; nothing panics, and nothing takes the memory that a
+/// damaged size claims.
+#[test]
+fn damaged_parquet_never_panics() {
+    let mut damaged_errors = 0;
+    for file in ["zstd", "gzip_v2", "snappy"] {
+        let whole = std::fs::read(path(&format!("parquet/{file}.parquet"))).unwrap();
+        let read = |bytes: Vec<u8>| Table::read_parquet_from(Cursor::new(bytes), "x.parquet");
+        for end in (0..whole.len()).step_by(97) {
+            assert_eq!(read(whole[..end].to_vec()).err().unwrap().code(), "file", "cut at byte {end}");
+        }
+        for (i, flip) in (0..whole.len()).step_by(13).zip([0x01, 0x80, 0xff, 0x10].into_iter().cycle()) {
+            let mut bytes = whole.clone();
+            bytes[i] ^= flip;
+            damaged_errors += usize::from(read(bytes).is_err());
+        }
+    }
+    assert!(damaged_errors > 500, "only {damaged_errors} damaged files were found out");
+}
+
+#[test]
+fn titanic_is_described() -> Result {
+    let table = Table::read(path("titanic.csv"))?;
+    let description = table.describe();
+    let column = |name: &str| description.columns.iter().find(|column| column.name == name).unwrap();
+    assert_eq!((description.rows, column("Age").kind, column("Age").missing), (1309, Kind::Number, 263));
+    assert_eq!((column("Embarked").missing, column("Embarked").distinct), (2, 3));
+    assert_eq!(column("Sex").most_frequent, Some(("male".into(), 843)));
+    assert_eq!((column("Fare").min, column("Fare").max), (Some(0.0), Some(512.3292)));
+    let (train, test) = table.split_by("split", "train")?;
+    assert_eq!((train.num_rows(), test.num_rows()), (891, 418));
+    let (train, test) = table.split_stratified("Survived", 0.2, 42)?;
+    let survivors = |table: &Table| Ok::<_, Error>(table.column("Survived")?.values().iter().sum::<f32>());
+    let [a, b] = [&train, &test].map(|table| survivors(table).unwrap() / table.num_rows() as f32);
+    assert!((a - b).abs() < 0.002, "{a} and {b} of the parts survived");
+    Ok(())
+}
