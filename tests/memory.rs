@@ -102,6 +102,13 @@ fn memory_stays_where_it_is() -> Result {
     };
     let (short, long) = (in_epoch(320)?, in_epoch(3200)?);
     assert_eq!(short, long, "10 steps made {short} allocations, 100 steps {long}");
+    // A step on a batch of a stream allocates what the stream allocates: here two lists, of inputs and of targets.
+    let (x_batch, y_batch) = (x.rows(0..32)?, y.rows(0..32)?);
+    let mut notes = Notes { calls: Vec::with_capacity(200) };
+    let batches = std::iter::repeat_with(|| (x_batch.clone(), y_batch.clone())).take(100);
+    model().fit(batches, silent().callback(&mut notes))?;
+    let (early, late) = (notes.calls[10], notes.calls[90]);
+    assert_eq!(late - early, 2 * 80, "80 streamed steps made {} allocations", late - early);
 
     // Predictions and whole models leave nothing behind.
     let (one, few) = (x.rows(0..1)?, data(64));

@@ -51,7 +51,11 @@ fn what_is_not_read_of_parquet_is_named() {
         error.to_string()
     };
     let zstd = label("zstd");
-    assert!(zstd.contains("column `id`, row group 0, page 0: its compression is 6 (Zstandard), which is not read"));
+    assert!(
+        zstd.contains(
+            "column `id`, row group 0, page 0: its compression is 6 (Zstandard), which is not read"
+        )
+    );
     assert!(label("delta").contains("page 0: its encoding is 5 (DELTA_BINARY_PACKED), which is not read"));
     assert!(label("nested").contains("its columns are nested: only flat tables are read"));
 }
@@ -91,5 +95,69 @@ fn titanic_is_described() -> Result {
     let survivors = |table: &Table| Ok::<_, Error>(table.column("Survived")?.values().iter().sum::<f32>());
     let [a, b] = [&train, &test].map(|table| survivors(table).unwrap() / table.num_rows() as f32);
     assert!((a - b).abs() < 0.002, "{a} and {b} of the parts survived");
+    Ok(())
+}
+
+fn passengers() -> Features {
+    Features::new()
+        .numbers(&["Age", "Fare", "SibSp", "Parch"])
+        .categories(&["Pclass", "Sex", "Embarked"])
+        .label("Survived")
+}
+
+fn quiet<'a>(epochs: usize) -> Fit<'a> {
+    Fit::epochs(epochs).verbose(Verbosity::Silent)
+}
+
+#[test]
+fn titanic_goes_into_a_network() -> Result {
+    let (train, test) = Table::read(path("titanic.csv"))?.split_by("split", "train")?;
+    let features = passengers().adapt(&train)?;
+    assert_eq!(features.classes(), ["0", "1"]);
+    let names = features.names();
+    assert_eq!(names[..3], ["Age", "Age missing", "Fare"]);
+    assert_eq!(
+        names[names.len() - 5..],
+        ["Embarked unknown", "Embarked missing", "Embarked=C", "Embarked=Q", "Embarked=S"]
+    );
+    let mut model = Sequential::new()
+        .then(Dense::new(16).activation(Relu))
+        .then(Dense::new(1).activation(Sigmoid))
+        .compile(Adam::new(0.01), BinaryCrossentropy)
+        .metric(Accuracy);
+    model.fit(features.transform(&train)?, quiet(30))?;
+    let accuracy = model.evaluate(features.transform(&test)?)?["accuracy"];
+    // Always "no" is right for 62 of 100.
+    assert!(accuracy > 0.74, "{accuracy}");
+
+    // What is kept beside the model says the same of the next passengers.
+    let file = std::env::temp_dir().join(format!("carnyx-titanic-{}.csv", std::process::id()));
+    features.save(&file)?;
+    let read = Preprocessing::read(&file)?;
+    let _ = std::fs::remove_file(&file);
+    let inputs = |features: &Preprocessing| Ok::<_, Error>(features.transform(&test)?.inputs()[0].clone());
+    assert_eq!(model.predict(&inputs(&read)?)?, model.predict(&inputs(&features)?)?);
+    Ok(())
+}
+
+/// A table that is read in blocks, changed and cut into batches trains the weights that it trains in memory.
+#[test]
+fn a_table_in_blocks_trains_the_same_weights() -> Result {
+    let table = Table::read(path("titanic.csv"))?;
+    let features = passengers().adapt(&table)?;
+    let model = || {
+        Sequential::new().then(Dense::new(1).activation(Sigmoid)).compile(Sgd::new(0.1), BinaryCrossentropy)
+    };
+    let weights = |model: &Model<Sequential>| -> Vec<Array> {
+        model.variables().iter().map(|variable| variable.value().unwrap()).collect()
+    };
+    let (mut expected, mut streamed) = (model(), model());
+    expected.fit(features.transform(&table)?, quiet(2).shuffle(false))?;
+    let blocks = features.clone();
+    let batches = Stream::csv(path("titanic.csv"), 100)?
+        .parallel_map(2, move |table| blocks.transform(&table))
+        .batch(32);
+    streamed.fit(batches, quiet(2))?;
+    assert_eq!(weights(&streamed), weights(&expected));
     Ok(())
 }

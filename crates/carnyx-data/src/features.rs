@@ -265,6 +265,21 @@ impl Preprocessing {
         preprocessing
     }
 
+    /// How many columns of a table are features.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_data::{Features, Table};
+    /// let table = Table::read_from("a,b,y\n1,x,no\n".as_bytes(), "t.csv")?;
+    /// let features = Features::new().numbers(&["a"]).categories(&["b"]).label("y").adapt(&table)?;
+    /// assert_eq!((features.num_columns(), features.names().len()), (2, 3));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn num_columns(&self) -> usize {
+        let is_feature = |encoding: &Encoding| !matches!(encoding, Encoding::Label(_) | Encoding::Target);
+        self.columns.iter().filter(|(_, encoding)| is_feature(encoding)).count()
+    }
+
     /// What the columns of the matrix of features stand for.
     ///
     /// # Example

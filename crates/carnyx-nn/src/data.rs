@@ -237,6 +237,32 @@ impl Data {
         Ok(Data { inputs, targets, weights, names: Default::default() })
     }
 
+    /// Whether the arrays are in the order of the model already, because none has a name.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.names.iter().all(Vec::is_empty)
+            && matches!(self.weights.len(), n if n == 0 || n == self.targets.len())
+    }
+
+    pub(crate) fn with_input_names(mut self, names: Vec<Arc<str>>) -> Data {
+        self.names[0] = names;
+        self
+    }
+
+    pub(crate) fn without_targets(self) -> Data {
+        let [inputs, ..] = self.names;
+        Data { targets: Vec::new(), weights: Vec::new(), names: [inputs, Vec::new(), Vec::new()], ..self }
+    }
+
+    /// The array at a place among inputs, targets and weights.
+    pub(crate) fn array(&self, place: usize) -> Option<&Array> {
+        self.arrays().nth(place)
+    }
+
+    /// What messages call the array at a place among inputs, targets and weights.
+    pub(crate) fn name(&self, place: usize) -> String {
+        self.named().nth(place).map_or_else(String::new, |(name, ..)| name)
+    }
+
     /// The same data with other weights: one entry for each of the targets.
     pub(crate) fn with_weights(&self, weights: Vec<Option<Array>>) -> Data {
         Data { weights, ..self.clone() }
@@ -330,6 +356,15 @@ impl Data {
     /// # Errors
     /// `data`, with what is wrong and where.
     pub(crate) fn check(&self, role: Role) -> Result {
+        self.check_rows(role)?;
+        if role == Role::Predict { Ok(()) } else { self.check_values(role) }
+    }
+
+    /// Whether each sample has one row of each array: what can be told without looking at the numbers.
+    ///
+    /// # Errors
+    /// `data`, with what is wrong and where.
+    pub(crate) fn check_rows(&self, role: Role) -> Result {
         let error = |title: String| Error::new("data", format!("{role}{title}"));
         let samples = self.num_samples();
         if self.inputs.is_empty() {
@@ -337,8 +372,11 @@ impl Data {
                 error("there are no inputs".into()).help("give the model at least one array to learn from")
             );
         }
+        let fits = |array: &Array| !array.shape().is_empty() && array.num_rows() == samples;
+        // Names are made for messages only: this is asked of every batch of a stream.
+        let wrong = if self.arrays().all(fits) { 0 } else { usize::MAX };
         let mut first: Option<String> = None;
-        for (name, array, [advice, _]) in self.named() {
+        for (name, array, [advice, _]) in self.named().take(wrong) {
             if array.shape().is_empty() {
                 return Err(error(format!("{name} is one number, not rows of samples"))
                     .help("give it a first axis: one row for each sample"));
@@ -363,9 +401,12 @@ impl Data {
         if u32::try_from(samples).is_err() {
             return Err(error(format!("{samples} samples are more than {}", u32::MAX)));
         }
-        if role == Role::Predict {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// Whether all numbers are finite, and no weight is negative.
+    fn check_values(&self, role: Role) -> Result {
+        let error = |title: String| Error::new("data", format!("{role}{title}"));
         for (name, array, [_, advice]) in self.named() {
             if let Some(index) = first_non_finite(array) {
                 return Err(error(format!("{name} holds {} {}", array.element(index), place(array, index)))

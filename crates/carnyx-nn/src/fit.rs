@@ -4,6 +4,7 @@
 //! order of the samples depends on the seed and the epoch's number only, so a fit that is continued sees the order
 //! that one long fit would have seen.
 
+use crate::batches::{Samples, Source};
 use crate::callbacks::{Callback, Callbacks, Moment, Plan, Running, Watching};
 use crate::data::{Data, Role};
 use crate::diversity::warn_of_identical_units;
@@ -11,6 +12,7 @@ use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
 use crate::progress::{Progress, Verbosity};
+use crate::steps::{Steps, emptied};
 use crate::weights::ClassWeight;
 use carnyx_graph::graph::Body;
 use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
@@ -35,7 +37,9 @@ pub struct Fit<'a> {
     epochs: usize,
     batch_size: usize,
     shuffle: bool,
-    validation: Option<Data>,
+    steps_per_epoch: Option<usize>,
+    validation: Option<Source<'a>>,
+    validation_steps: Option<usize>,
     validation_split: f64,
     head_report: bool,
     class_weights: Vec<(Option<Arc<str>>, ClassWeight)>,
@@ -58,7 +62,9 @@ impl<'a> Fit<'a> {
             epochs,
             batch_size: 32,
             shuffle: true,
+            steps_per_epoch: None,
             validation: None,
+            validation_steps: None,
             validation_split: 0.0,
             head_report: false,
             class_weights: Vec::new(),
@@ -68,7 +74,7 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// The number of samples in a step; the last batch of an epoch may be smaller.
+    /// The number of samples in a step; the last batch of an epoch may be smaller. Streams come in batches already.
     ///
     /// # Example
     /// ```
@@ -81,7 +87,7 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Whether each epoch takes the samples in another order (the default).
+    /// Whether each epoch takes the samples in another order (the default). Streams come in an order of their own.
     ///
     /// # Example
     /// ```
@@ -104,8 +110,39 @@ impl<'a> Fit<'a> {
     /// let fit = Fit::epochs(3).validation((&x, &y));
     /// # let _ = fit;
     /// ```
-    pub fn validation(mut self, data: impl Into<Data>) -> Fit<'a> {
-        self.validation = Some(data.into());
+    pub fn validation<Kind>(mut self, data: impl Samples<'a, Kind>) -> Fit<'a> {
+        self.validation = Some(data.source());
+        self
+    }
+
+    /// How many batches of a stream an epoch is: for streams without an end, for iterators, and for epochs that are
+    /// shorter than the data. Each epoch goes on where the one before ended, and opens the stream anew at its end.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// let mut model = Dense::new(1).compile(Sgd::new(0.1), MeanSquaredError);
+    /// let endless = (0..).map(|i| (Array::full([8, 3], (i % 7) as f32 / 7.0), Array::full([8], 1f32)));
+    /// let history = model.fit(endless, Fit::epochs(3).steps_per_epoch(10).verbose(Verbosity::Silent))?;
+    /// assert_eq!(history.epochs.len(), 3);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn steps_per_epoch(mut self, steps: usize) -> Fit<'a> {
+        self.steps_per_epoch = Some(steps);
+        self
+    }
+
+    /// How many batches of a stream of validation data are evaluated after each epoch, from its beginning.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(3).validation_steps(20);
+    /// # let _ = fit;
+    /// ```
+    pub fn validation_steps(mut self, steps: usize) -> Fit<'a> {
+        self.validation_steps = Some(steps);
         self
     }
 
@@ -169,9 +206,9 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// The same options with other validation data.
-    pub(crate) fn with_validation(mut self, change: impl FnOnce(Data) -> Result<Data>) -> Result<Fit<'a>> {
-        self.validation = self.validation.take().map(change).transpose()?;
+    /// The same options with validation data in the order of the model.
+    pub(crate) fn ordered(mut self, core: &Core, site: &'static Location<'static>) -> Result<Fit<'a>> {
+        self.validation = self.validation.take().map(|data| data.ordered(core, site)).transpose()?;
         Ok(self)
     }
 
@@ -230,6 +267,66 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Tells streams what the options say of them.
+    fn prepare_streams(&mut self, training: &mut Source) -> Result {
+        let error = |title: String| Error::new("fit", title);
+        let only_streams = |option: &str| {
+            error(format!("`.{option}(..)` for arrays in memory"))
+                .label("it says how many batches of a stream are taken")
+                .help("leave it out, or make a stream of the arrays: `Stream::rows(..)`")
+        };
+        match training {
+            Source::Memory(_) if self.steps_per_epoch.is_some() => {
+                return Err(only_streams("steps_per_epoch"));
+            }
+            Source::Memory(_) => {}
+            Source::Stream(stream) => {
+                if self.steps_per_epoch == Some(0) {
+                    return Err(
+                        error("an epoch of no steps".into()).help("give `.steps_per_epoch(..)` at least 1")
+                    );
+                }
+                if self.validation_split != 0.0 {
+                    return Err(error("a validation split of a stream".into())
+                        .label("nobody knows where the last part of a stream begins")
+                        .help("divide the source, and give a part of it to `.validation(..)`"));
+                }
+                if stream.is_one_pass() && self.steps_per_epoch.is_none() && self.epochs > 1 {
+                    return Err(error(format!("{} epochs of what can be walked only once", self.epochs))
+                        .label("an iterator is at its end after the first epoch")
+                        .help("say with `.steps_per_epoch(..)` how much of it an epoch is, or open it anew for each \
+                               epoch: `Stream::each_epoch(..)`"));
+                }
+                if !self.class_weights.iter().all(|(_, weights)| weights.is_given()) {
+                    return Err(error("class weights by a rule, for a stream".into())
+                        .label("the rule has to count the classes, which come one after the other")
+                        .help(
+                            "count them once, and give the weights: `.class_weight([(0, 1.0), (1, 50.0)])`",
+                        ));
+                }
+                stream.weigh_classes(self.class_weights.clone().into());
+                if let Some(steps) = self.steps_per_epoch {
+                    stream.share(steps);
+                }
+            }
+        }
+        match &mut self.validation {
+            Some(Source::Stream(stream)) => {
+                if stream.is_one_pass() && self.epochs > 1 {
+                    return Err(error("validation data that can be walked only once".into())
+                        .label(format!("they are evaluated after each of {} epochs", self.epochs))
+                        .help("open them anew for each epoch: `Stream::each_epoch(..)`"));
+                }
+                if let Some(steps) = self.validation_steps {
+                    stream.limit(steps);
+                }
+                Ok(())
+            }
+            _ if self.validation_steps.is_some() => Err(only_streams("validation_steps")),
+            _ => Ok(()),
+        }
+    }
+
     /// How many of `samples` are learned from.
     fn check(&self, samples: usize) -> Result<usize> {
         let error = |title: String| Error::new("fit", title);
@@ -263,53 +360,62 @@ impl<'a> Fit<'a> {
 }
 
 /// What one pass over the data works with.
-struct Pass<'p> {
-    data: &'p Data,
+#[derive(Clone, Copy)]
+struct Pass {
     seed: u64,
     site: &'static Location<'static>,
+}
+
+/// Validation data, a batch of them, and which rows of arrays in memory they are.
+struct Validation<'a> {
+    source: Source<'a>,
+    first: Data,
+    rows: Range<usize>,
 }
 
 pub(crate) fn fit(
     core: &mut Core,
     optimizer: &mut Optimizer,
-    data: &Data,
+    mut source: Source,
     mut options: Fit,
     site: &'static Location<'static>,
 ) -> Result<History> {
     let at = |error: Error| error.at(site);
+    let first_epoch = core.epochs_trained;
+    options.prepare_streams(&mut source).map_err(at)?;
+    if options.epochs == 0 && matches!(source, Source::Stream(_)) {
+        return Ok(History::new(first_epoch, Vec::new()));
+    }
+    let data = source.first(core, first_epoch, Role::Training, site)?;
     let training = options.check(data.num_samples()).map_err(at)?;
     data.check(Role::Training).map_err(at)?;
-    let validation: Option<(&Data, Range<usize>)> = match &options.validation {
-        Some(data) => {
-            data.check(Role::Validation).map_err(at)?;
-            Some((data, 0..data.num_samples()))
+    let mut validation = validation_of(core, &mut options, &data, training, site)?;
+    let data = match &mut source {
+        Source::Memory(memory) => {
+            if !options.class_weights.is_empty() {
+                let classes = &options.class_weights;
+                *memory = core.with_class_weights(&data, classes, &(0..training), site).map_err(at)?;
+            }
+            memory.check_mass(0..training, Role::Training).map_err(at)?;
+            memory.clone()
         }
-        None => (training < data.num_samples()).then(|| (data, training..data.num_samples())),
+        Source::Stream(_) => data,
     };
-    if let Some((data, rows)) = &validation {
-        data.check_mass(rows.clone(), Role::Validation).map_err(at)?;
-    }
-    let weighted: Data;
-    let data = if options.class_weights.is_empty() {
-        data
-    } else {
-        weighted = core.with_class_weights(data, &options.class_weights, &(0..training), site).map_err(at)?;
-        &weighted
-    };
-    data.check_mass(0..training, Role::Training).map_err(at)?;
-    let first_epoch = core.epochs_trained;
     if options.epochs == 0 {
         return Ok(History::new(first_epoch, Vec::new()));
     }
-    let batch_size = options.batch_size.min(training);
+    let batch_size = match source {
+        Source::Memory(_) => options.batch_size.min(training),
+        Source::Stream(_) => training,
+    };
     if options.head_report {
-        core.measure_heads(data, site, &mut Logs::default())?;
+        core.measure_heads(&data, site, &mut Logs::default())?;
     }
     check_before_first_step(
         core,
         optimizer,
-        data,
-        validation.as_ref().map(|(data, _)| *data),
+        &data,
+        validation.as_ref().map(|validation| &validation.first),
         batch_size,
         site,
     )?;
@@ -317,25 +423,33 @@ pub(crate) fn fit(
         warn_of_identical_units(&core.network.variables);
     }
     let mut progress = Progress::new(options.verbosity);
-    if progress.has_lines() && !data.sample_weights().is_empty() {
-        core.masses(data, &(0..training), site)?.iter().for_each(|mass| progress.note(mass));
+    if progress.has_lines() && !data.sample_weights().is_empty() && matches!(source, Source::Memory(_)) {
+        core.masses(&data, &(0..training), site)?.iter().for_each(|mass| progress.note(mass));
     }
 
-    let pass = Pass { data, seed: options.seed.unwrap_or(core.seed), site };
-    let mut order: Vec<u32> = (0..training as u32).collect();
+    let pass = Pass { seed: options.seed.unwrap_or(core.seed), site };
+    let (mut order, steps): (Vec<u32>, usize) = match &source {
+        Source::Memory(_) => ((0..training as u32).collect(), training.div_ceil(batch_size)),
+        Source::Stream(stream) => (Vec::new(), stream.num_steps()),
+    };
     let callbacks = &mut options.callbacks;
-    let mut run = Running::new(optimizer, training.div_ceil(batch_size), site);
+    let mut run = Running::new(optimizer, steps, site);
     (run.epoch, run.epochs) = (first_epoch, first_epoch + options.epochs);
     run.watched.history.first_epoch = first_epoch;
     let watching = Watching { validation: validation.is_some(), others: options.head_report };
     let optimizer_name = run.optimizer.name();
     callbacks.begin(core, &mut run, watching, |core| {
-        Plan::new(core, optimizer_name, [Some(data), options.validation.as_ref()])
+        let apart = validation.as_ref().filter(|_| options.validation_split == 0.0);
+        let plan = Plan::new(core, optimizer_name, [Some(&data), apart.map(|validation| &validation.first)])
             .with("samples to learn from", training)
             .with("batch size", batch_size)
             .with("shuffling", options.shuffle)
             .with("seed", pass.seed)
-            .with("first epoch", first_epoch)
+            .with("first epoch", first_epoch);
+        match options.steps_per_epoch {
+            Some(steps) => plan.with("steps of an epoch", steps),
+            None => plan,
+        }
     })?;
     // A fit that continues from a backup within an epoch has begun that epoch already.
     while run.epoch < run.epochs && (run.step > 0 || !run.stopped) {
@@ -347,12 +461,19 @@ pub(crate) fn fit(
         if options.shuffle {
             shuffle(&mut order, pass.seed, run.epoch as u64);
         }
-        train_epoch(core, &pass, &order, batch_size, callbacks, &mut run, &mut progress)?;
-        if let Some((data, rows)) = &validation {
-            evaluate(core, &Pass { data, ..pass }, rows.clone(), callbacks, &mut run, "val_")?;
+        let mut steps = Steps::of_training(&mut source, &order, batch_size, (run.epoch, run.step), site)?;
+        train_epoch(core, pass, &mut steps, callbacks, &mut run, &mut progress)?;
+        if run.steps == 0 {
+            run.steps = steps.count();
+        }
+        if let Some(Validation { source, rows, .. }) = &mut validation {
+            let epoch = run.epoch;
+            let steps =
+                Steps::of_evaluation(source, rows.clone(), EVALUATION_BATCH, epoch, Role::Validation, site)?;
+            evaluate(core, pass, steps, callbacks, &mut run, "val_")?;
         }
         if options.head_report {
-            core.measure_heads(data, site, &mut run.logs)?;
+            core.measure_heads(&data, site, &mut run.logs)?;
         }
         progress.end(run.step, &run.logs);
         core.epochs_trained = run.epoch + 1;
@@ -364,6 +485,34 @@ pub(crate) fn fit(
     callbacks.call(Moment::TrainEnd, core, &mut run)?;
     callbacks.done();
     Ok(run.watched.history)
+}
+
+/// The validation data of a fit: those given, or those samples of `data` that are not learned from.
+fn validation_of<'a>(
+    core: &Core,
+    options: &mut Fit<'a>,
+    data: &Data,
+    training: usize,
+    site: &'static Location<'static>,
+) -> Result<Option<Validation<'a>>> {
+    let at = |error: Error| error.at(site);
+    let validation = match options.validation.take() {
+        Some(mut source) => {
+            let first = source.first(core, core.epochs_trained, Role::Validation, site)?;
+            first.check(Role::Validation).map_err(at)?;
+            let rows = 0..first.num_samples();
+            Validation { source, first, rows }
+        }
+        None if training < data.num_samples() => {
+            let rows = training..data.num_samples();
+            Validation { source: Source::Memory(data.clone()), first: data.clone(), rows }
+        }
+        None => return Ok(None),
+    };
+    if let Source::Memory(data) = &validation.source {
+        data.check_mass(validation.rows.clone(), Role::Validation).map_err(at)?;
+    }
+    Ok(Some(validation))
 }
 
 /// Traces the first step, so that mistakes in the model and in the targets come before any output and any change.
@@ -387,12 +536,11 @@ fn check_before_first_step(
     Ok(())
 }
 
-/// One pass of training through the samples in `order`.
+/// One pass of training through the samples.
 fn train_epoch(
     core: &mut Core,
-    pass: &Pass,
-    order: &[u32],
-    batch_size: usize,
+    pass: Pass,
+    steps: &mut Steps,
     callbacks: &mut Callbacks,
     run: &mut Running,
     progress: &mut Progress,
@@ -400,31 +548,32 @@ fn train_epoch(
     if run.step == 0 {
         core.reset_totals()?;
     }
-    let arrays: Vec<_> = pass.data.arrays().collect();
-    let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
+    let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut current: Option<Prepared> = None;
     let mut iteration = run.optimizer.iterations()?;
     let (watched, backed_up) = (callbacks.want_batches(), callbacks.back_up_steps());
-    let done = if run.stopped && run.step > 0 { order.len() } else { run.step };
+    let was_over = run.stopped && run.step > 0;
     let mut failure = None;
-    for rows in order.chunks(batch_size).skip(done) {
+    while !was_over && steps.advance(core)? {
         if watched {
             callbacks.call(Moment::BatchBegin, core, run)?;
         }
+        let rows = steps.num_rows();
         // Only a callback can freeze a layer between two batches.
         let is_stale = |program: &Prepared| {
-            program.key.rows != rows.len()
-                || core.dynamic
-                || (watched && !core.is_current(program, run.optimizer))
+            program.key.rows != rows || core.dynamic || (watched && !core.is_current(program, run.optimizer))
         };
         if current.as_ref().is_none_or(is_stale) {
             core.keep_if_any(current.take());
-            current = Some(core.training_program(rows.len(), pass.data, run.optimizer, pass.site)?);
+            current = Some(core.training_program(rows, steps.data(), run.optimizer, pass.site)?);
         }
         let Some(program) = &mut current else { continue };
+        if steps.are_streamed() {
+            check_batch(core, program, steps, run, pass.site)?;
+        }
         run.optimizer.synchronize()?;
-        feeds.clear();
-        feeds.extend(program.feeds.iter().map(|&i| Feed::Rows(arrays[i], rows)));
+        let mut feeds = emptied(no_feeds);
+        feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let bindings = Bindings {
             inputs: &feeds,
             captured: &program.graph.captured,
@@ -437,12 +586,16 @@ fn train_epoch(
             Outcome::Guarded => {
                 callbacks.call(Moment::NonFiniteLoss, core, run)?;
                 if !run.stopped {
+                    if steps.are_streamed() {
+                        steps.data().check(Role::Training).map_err(|e| in_step(e, run, pass.site))?;
+                    }
                     return Err(explain_non_finite(core, program, &bindings, run, pass.site));
                 }
                 failure = Some(program.session.number(0));
                 break;
             }
         }
+        no_feeds = emptied(feeds);
         iteration += 1;
         run.step += 1;
         if watched {
@@ -472,78 +625,101 @@ fn train_epoch(
     Ok(())
 }
 
-/// Adds the numbers for `rows` of the data to the logs.
+/// Whether the losses can make sense of the targets of a batch that has just come, as is checked of arrays in memory
+/// before the first step.
+fn check_batch(
+    core: &Core,
+    program: &Prepared,
+    steps: &Steps,
+    run: &Running,
+    site: &'static Location<'static>,
+) -> Result {
+    core.check_targets(program, steps.data().targets()).map_err(|error| in_step(error, run, site))
+}
+
+/// An error about the data of the step that is being taken.
+fn in_step(error: Error, run: &Running, site: &'static Location<'static>) -> Error {
+    error.at(site).note(format!("in batch {} of epoch {}", run.step + 1, run.epoch + 1))
+}
+
+/// Adds the numbers for the samples of these steps to the logs.
 fn evaluate(
     core: &mut Core,
-    pass: &Pass,
-    rows: Range<usize>,
+    pass: Pass,
+    mut steps: Steps,
     callbacks: &mut Callbacks,
     run: &mut Running,
     prefix: &str,
 ) -> Result {
     // Within a fit, the place in the epoch is kept.
-    let (done, steps) = (run.step, run.steps);
-    (run.step, run.steps) = (0, rows.len().div_ceil(EVALUATION_BATCH));
+    let place = (run.step, run.steps);
+    (run.step, run.steps) = (0, steps.count());
     callbacks.call(Moment::EvaluateBegin, core, run)?;
     let watched = callbacks.want_batches();
     core.reset_totals()?;
-    let arrays: Vec<_> = pass.data.arrays().collect();
-    let mut feeds: Vec<Feed> = Vec::with_capacity(arrays.len());
+    let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut current: Option<Prepared> = None;
-    for (step, first) in rows.clone().step_by(EVALUATION_BATCH).enumerate() {
-        run.step = step;
+    while steps.advance(core)? {
         if watched {
             callbacks.call(Moment::EvaluateBatchBegin, core, run)?;
         }
-        let rows = EVALUATION_BATCH.min(rows.end - first);
+        let rows = steps.num_rows();
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            current = Some(core.evaluation_program(rows, pass.data, pass.site)?);
-            if step == 0 {
+            current = Some(core.evaluation_program(rows, steps.data(), pass.site)?);
+            if run.step == 0 {
                 // The first trace of a model makes its totals.
                 core.reset_totals()?;
             }
         }
         let Some(program) = &mut current else { continue };
-        feeds.clear();
-        feeds.extend(program.feeds.iter().map(|&i| Feed::Part(arrays[i], first, rows)));
+        if steps.are_streamed() {
+            check_batch(core, program, &steps, run, pass.site)?;
+        }
+        let mut feeds = emptied(no_feeds);
+        feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let captured = &program.graph.captured;
         let variables = &program.graph.variables;
-        program.session.run(&Bindings {
-            inputs: &feeds,
-            captured,
-            variables,
-            seed: pass.seed,
-            step: step as u64,
-        })?;
+        let step = run.step as u64;
+        program.session.run(&Bindings { inputs: &feeds, captured, variables, seed: pass.seed, step })?;
+        no_feeds = emptied(feeds);
         if watched {
             core.results_into(&mut run.logs, prefix)?;
             callbacks.call(Moment::EvaluateBatchEnd, core, run)?;
         }
+        run.step += 1;
     }
     core.keep_if_any(current);
     core.results_into(&mut run.logs, prefix)?;
-    (run.step, run.steps) = (done, steps);
+    (run.step, run.steps) = place;
     callbacks.call(Moment::EvaluateEnd, core, run)
 }
 
-/// Loss and metrics of the model on `data`.
+/// Loss and metrics of the model on samples.
 pub(crate) fn evaluate_all(
     core: &mut Core,
     optimizer: &mut Optimizer,
-    data: &Data,
+    mut source: Source,
     mut callbacks: Callbacks,
     site: &'static Location<'static>,
 ) -> Result<Logs> {
+    let data = source.first(core, 0, Role::Use, site)?;
     let all = 0..data.num_samples();
-    data.check(Role::Use).and_then(|()| data.check_mass(all, Role::Use)).map_err(|error| error.at(site))?;
-    let rows = EVALUATION_BATCH.min(data.num_samples());
-    let program = core.evaluation_program(rows, data, site)?;
+    data.check(Role::Use).map_err(|error| error.at(site))?;
+    let rows = match source {
+        Source::Memory(_) => {
+            data.check_mass(all.clone(), Role::Use).map_err(|error| error.at(site))?;
+            EVALUATION_BATCH.min(all.len())
+        }
+        Source::Stream(_) => all.len(),
+    };
+    let program = core.evaluation_program(rows, &data, site)?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
-    let pass = Pass { data, seed: core.seed, site };
-    let mut run = Running::new(optimizer, data.num_samples().div_ceil(EVALUATION_BATCH), site);
-    evaluate(core, &pass, 0..data.num_samples(), &mut callbacks, &mut run, "")?;
+    let pass = Pass { seed: core.seed, site };
+    let steps = Steps::of_evaluation(&mut source, all, EVALUATION_BATCH, 0, Role::Use, site)?;
+    let mut run = Running::new(optimizer, steps.count(), site);
+    evaluate(core, pass, steps, &mut callbacks, &mut run, "")?;
     Ok(run.logs)
 }
 

@@ -9,6 +9,7 @@
 extern crate self as carnyx;
 
 mod activations;
+mod batches;
 pub mod callbacks;
 pub mod constraints;
 mod data;
@@ -28,9 +29,13 @@ mod perceptron;
 mod progress;
 pub mod regularizers;
 mod saving;
+mod steps;
 mod weights;
 
 pub use activations::Activation::{self, *};
+#[doc(hidden)]
+pub use batches::kinds;
+pub use batches::{Inputs, Samples};
 pub use callbacks::{Callback, Run};
 pub use carnyx_derive::Module;
 pub use constraints::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};

@@ -82,7 +82,7 @@ impl Progress {
         }
     }
 
-    /// An epoch of `steps` steps begins; `epoch` is counted from 0.
+    /// An epoch of `steps` steps begins, 0 if their number is not known; `epoch` is counted from 0.
     pub(crate) fn begin(&mut self, epoch: usize, epochs: usize, steps: usize) {
         let now = Instant::now();
         (self.began, self.drawn, self.looked, self.look_at, self.stride) = (now, now, now, 1, 1);
@@ -112,10 +112,15 @@ impl Progress {
             self.stride = (self.stride / 2).max(1);
         }
         (self.looked, self.look_at) = (now, done + self.stride);
-        if now - self.drawn < REDRAW || done >= self.steps {
+        if now - self.drawn < REDRAW || (done >= self.steps && self.steps > 0) {
             return;
         }
         self.drawn = now;
+        if self.steps == 0 {
+            let so_far = format!("{} {}", seconds(now - self.began), per_step(now - self.began, done));
+            self.draw(&format!("{done}/Unknown {so_far} - {}", logs()), false);
+            return;
+        }
         let remaining = (now - self.began).mul_f64((self.steps - done) as f64 / done as f64);
         let left = format!("{} {}", seconds(remaining), per_step(now - self.began, done));
         self.draw(&format!("{} {left} - {}", bar(done, self.steps), logs()), false);
@@ -123,11 +128,13 @@ impl Progress {
 
     /// The epoch is over: its line stays.
     pub(crate) fn end(&mut self, done: usize, logs: &Logs) {
+        // At its end, it is known how many steps an epoch has.
+        let steps = if self.steps == 0 { done } else { self.steps };
         let elapsed = self.began.elapsed();
         let time = format!("{} {}", seconds(elapsed), per_step(elapsed, done));
         match self.style {
-            Verbosity::Bar => self.draw(&format!("{} {time} - {logs}", bar(done, self.steps)), true),
-            Verbosity::Line => print(&format!("{} - {done}/{} - {time} - {logs}\n", self.epoch, self.steps)),
+            Verbosity::Bar => self.draw(&format!("{} {time} - {logs}", bar(done, steps)), true),
+            Verbosity::Line => print(&format!("{} - {done}/{steps} - {time} - {logs}\n", self.epoch)),
             Verbosity::Silent => {}
         }
     }

@@ -118,6 +118,13 @@ impl ClassWeight {
     }
 }
 
+impl ClassWeight {
+    /// Whether the weights are those that were given, so that no sample has to be counted to know them.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.0, Rule::Given(_))
+    }
+}
+
 fn check_weight(class: usize, weight: f64) -> Result {
     if weight >= 0.0 && weight.is_finite() {
         return Ok(());

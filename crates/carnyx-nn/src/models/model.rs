@@ -3,13 +3,15 @@
 use super::network::Network;
 use super::summary::Summary;
 use super::trace::{Core, Prepared, Watched};
+use crate::batches::{Inputs, Samples, Source};
 use crate::callbacks::{Callbacks, Moment, Running};
-use crate::data::{Columns, Data, Role};
+use crate::data::Role;
 use crate::fit::{self, EVALUATION_BATCH, Fit};
 use crate::history::{History, Logs};
 use crate::losses::Objective;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
+use crate::steps::{Steps, emptied};
 use crate::{Forks, Layer, Tree};
 use carnyx_graph::array::Storage;
 use carnyx_graph::{Array, Bindings, Error, Executor, Feed, Mode, Result, Tensor};
@@ -315,11 +317,11 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn fit(&mut self, data: impl Into<Data>, fit: Fit<'_>) -> Result<History> {
+    pub fn fit<'d, Kind>(&mut self, data: impl Samples<'d, Kind>, fit: Fit<'_>) -> Result<History> {
         let site = Location::caller();
-        let data = self.core.ordered(data.into(), site)?;
-        let fit = fit.with_validation(|data| self.core.ordered(data, site))?;
-        fit::fit(&mut self.core, &mut self.optimizer, &data, fit, site)
+        let data = data.source().ordered(&self.core, site)?;
+        let fit = fit.ordered(&self.core, site)?;
+        fit::fit(&mut self.core, &mut self.optimizer, data, fit, site)
     }
 
     /// Loss and metrics on `data`, of which nothing is learned.
@@ -338,10 +340,10 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn evaluate(&mut self, data: impl Into<Data>) -> Result<Logs> {
+    pub fn evaluate<'d, Kind>(&mut self, data: impl Samples<'d, Kind>) -> Result<Logs> {
         let site = Location::caller();
-        let data = self.core.ordered(data.into(), site)?;
-        fit::evaluate_all(&mut self.core, &mut self.optimizer, &data, Callbacks::new(), site)
+        let data = data.source().ordered(&self.core, site)?;
+        fit::evaluate_all(&mut self.core, &mut self.optimizer, data, Callbacks::new(), site)
     }
 
     /// The same with callbacks around the whole and around each batch.
@@ -364,14 +366,14 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn evaluate_with<'c>(
+    pub fn evaluate_with<'c, 'd, Kind>(
         &mut self,
-        data: impl Into<Data>,
+        data: impl Samples<'d, Kind>,
         callbacks: impl Into<Callbacks<'c>>,
     ) -> Result<Logs> {
         let site = Location::caller();
-        let data = self.core.ordered(data.into(), site)?;
-        fit::evaluate_all(&mut self.core, &mut self.optimizer, &data, callbacks.into(), site)
+        let data = data.source().ordered(&self.core, site)?;
+        fit::evaluate_all(&mut self.core, &mut self.optimizer, data, callbacks.into(), site)
     }
 
     /// What the model says of each row of `x`. Several threads may predict with one model.
@@ -391,10 +393,10 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn predict(&self, x: impl Columns) -> Result<Array> {
+    pub fn predict<'d, Kind>(&self, x: impl Inputs<'d, Kind>) -> Result<Array> {
         let site = Location::caller();
-        let data = self.core.ordered(Data::inputs_only(x), site)?;
-        let mut outputs = predict(&self.core, &data, None, site)?;
+        let data = x.source().ordered(&self.core, site)?;
+        let mut outputs = predict(&self.core, data, None, site)?;
         match outputs.pop() {
             Some(output) if outputs.is_empty() => Ok(output),
             _ => Err(Error::new("output", format!("the model has {} outputs", outputs.len() + 1))
@@ -421,10 +423,10 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn predict_all(&self, x: impl Columns) -> Result<Vec<Array>> {
+    pub fn predict_all<'d, Kind>(&self, x: impl Inputs<'d, Kind>) -> Result<Vec<Array>> {
         let site = Location::caller();
-        let data = self.core.ordered(Data::inputs_only(x), site)?;
-        predict(&self.core, &data, None, site)
+        let data = x.source().ordered(&self.core, site)?;
+        predict(&self.core, data, None, site)
     }
 
     /// All outputs for each row of the inputs, with callbacks around the whole and around each batch.
@@ -449,16 +451,15 @@ impl<L> Model<L> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     #[track_caller]
-    pub fn predict_with<'c>(
+    pub fn predict_with<'c, 'd, Kind>(
         &mut self,
-        x: impl Columns,
+        x: impl Inputs<'d, Kind>,
         callbacks: impl Into<Callbacks<'c>>,
     ) -> Result<Vec<Array>> {
         let site = Location::caller();
-        let data = self.core.ordered(Data::inputs_only(x), site)?;
-        let steps = data.num_samples().div_ceil(EVALUATION_BATCH);
-        let mut run = Running::new(&mut self.optimizer, steps, site);
-        predict(&self.core, &data, Some((&mut callbacks.into(), &mut run)), site)
+        let data = x.source().ordered(&self.core, site)?;
+        let mut run = Running::new(&mut self.optimizer, 0, site);
+        predict(&self.core, data, Some((&mut callbacks.into(), &mut run)), site)
     }
 
     /// The model on placeholders like the data that it knows: inputs, outputs, names of the outputs. For diagrams.
@@ -515,36 +516,44 @@ impl<L> Deref for Model<L> {
 
 fn predict(
     core: &Core,
-    data: &Data,
+    mut source: Source,
     mut callbacks: Option<(&mut Callbacks, &mut Running)>,
     site: &'static Location<'static>,
 ) -> Result<Vec<Array>> {
+    let data = source.first(core, 0, Role::Predict, site)?;
+    data.check(Role::Predict).map_err(|error| error.at(site))?;
+    // Where it is known how many samples there are, each prediction is written to its place at once.
+    let known = matches!(source, Source::Memory(_)).then_some(data.num_samples());
+    let all = 0..data.num_samples();
+    let mut steps = Steps::of_evaluation(&mut source, all, EVALUATION_BATCH, 0, Role::Predict, site)?;
+    let count = steps.count();
     let mut call = |moment: Moment, step: usize| match &mut callbacks {
         Some((callbacks, run)) => {
-            run.step = step;
+            (run.step, run.steps) = (step, count);
             callbacks.call(moment, core, run)
         }
         None => Ok(()),
     };
-    data.check(Role::Predict).map_err(|error| error.at(site))?;
-    let samples = data.num_samples();
-    let mut feeds: Vec<Feed> = Vec::new();
+    let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut results: Vec<Array> = Vec::new();
+    let mut parts: Vec<Vec<Array>> = Vec::new();
     let mut current: Option<Prepared> = None;
+    let (mut batch, mut first) = (0, 0);
     call(Moment::PredictBegin, 0)?;
-    for (batch, first) in (0..samples).step_by(EVALUATION_BATCH).enumerate() {
+    while steps.advance(core)? {
         call(Moment::PredictBatchBegin, batch)?;
-        let rows = EVALUATION_BATCH.min(samples - first);
+        let rows = steps.num_rows();
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
             core.keep_if_any(current.take());
-            current = Some(core.prediction_program(rows, data, site)?);
+            current = Some(core.prediction_program(rows, steps.data(), site)?);
         }
         let Some(program) = &mut current else { continue };
-        feeds.clear();
-        feeds.extend(program.feeds.iter().map(|&i| Feed::Part(&data.inputs()[i], first, rows)));
+        let mut feeds = emptied(no_feeds);
+        feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);
         let bindings = Bindings { inputs: &feeds, captured, variables, seed: core.seed, step: batch as u64 };
         program.session.run(&bindings)?;
+        no_feeds = emptied(feeds);
         for i in 0..program.graph.outputs.len() {
             let part = program.session.output(i);
             if part.shape().first() != Some(&rows) {
@@ -553,18 +562,42 @@ fn predict(
                     .label("predictions have one row for each sample")
                     .at(site));
             }
-            if batch == 0 {
-                let mut shape = part.shape().to_vec();
-                shape[0] = samples;
-                results.push(Array::zeros(shape, part.dtype()));
+            match known {
+                Some(samples) => {
+                    if batch == 0 {
+                        results.push(with_rows(&part, samples));
+                    }
+                    write_rows(&mut results[i], first * part.row_len(), &part);
+                }
+                None if batch == 0 => parts.push(vec![part]),
+                None => parts[i].push(part),
             }
-            write_rows(&mut results[i], first * part.row_len(), &part);
         }
         call(Moment::PredictBatchEnd, batch)?;
+        (batch, first) = (batch + 1, first + rows);
     }
     core.keep_if_any(current);
     call(Moment::PredictEnd, 0)?;
+    results.extend(parts.iter().map(|parts| joined(parts, first)));
     Ok(results)
+}
+
+/// Zeros like an array, but with another number of rows.
+fn with_rows(like: &Array, rows: usize) -> Array {
+    let mut shape = like.shape().to_vec();
+    shape[0] = rows;
+    Array::zeros(shape, like.dtype())
+}
+
+/// Arrays one below the other, `rows` rows together; there is at least one.
+fn joined(parts: &[Array], rows: usize) -> Array {
+    let mut whole = with_rows(&parts[0], rows);
+    let mut at = 0;
+    for part in parts {
+        write_rows(&mut whole, at, part);
+        at += part.len();
+    }
+    whole
 }
 
 /// Writes the elements of `part` into `whole`, from element `at` on.
