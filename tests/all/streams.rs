@@ -181,9 +181,9 @@ fn class_weights_and_names_reach_every_batch() -> Result {
     assert_eq!(weights_of(&streamed), weights_of(&expected));
 
     // Named inputs in another order than the model's.
-    let drawn = || -> Result<Model<Functional>> {
+    let drawn = || -> Result<Model<Functional<Vec<Tensor>, Tensor>>> {
         let (a, b) = (Tensor::input("a", [5]), Tensor::input("b", [3]));
-        let hidden = Dense::new(4).activation(Tanh).apply(&concat(&[&a, &b], -1));
+        let hidden = Dense::new(4).activation(Tanh).apply(&concat([&a, &b], -1));
         let scores = Dense::new(3).activation(Softmax).apply(&hidden);
         Ok(Functional::new([&a, &b], &scores)?.compile(Sgd::new(0.1), SparseCategoricalCrossentropy))
     };
@@ -203,9 +203,12 @@ fn class_weights_and_names_reach_every_batch() -> Result {
 #[test]
 fn a_backup_within_an_epoch_continues_a_stream() -> Result {
     let stream = || {
-        Stream::each_epoch(|_| Ok(batches(10).map(|batch| Ok(Batch::from(batch))))).shuffle(50, 1).batch(10)
+        let blocks = Stream::each_epoch(|_| Ok(batches(10).map(|batch| Ok(Batch::from(batch)))));
+        blocks.shuffle(50, 1).batch(10).repeat_forever()
     };
+    // Epochs that each begin anew, and epochs that share a walk, of which one ends within a pass through the data.
     for steps in [None, Some(7)] {
+        let stream = || if steps.is_none() { stream().take(SAMPLES).batch(10) } else { stream() };
         let fit = || steps.into_iter().fold(quiet(3), Fit::steps_per_epoch);
         let mut whole = model();
         whole.fit(stream(), fit())?;

@@ -63,7 +63,7 @@ fn signal_and_class(rows: Batch) -> Result<Batch> {
     Ok(Batch::from((Array::new([classes.len(), POINTS], signals)?, Array::from(classes))))
 }
 
-/// Sines of three frequencies that begin anywhere, under noise that is as strong as they are.
+/// Sines of three frequencies that begin anywhere, under noise that is more than three times as strong.
 fn write_signals(path: &Path) -> std::io::Result<()> {
     let mut state = 42u64;
     let mut uniform = || {
@@ -75,7 +75,7 @@ fn write_signals(path: &Path) -> std::io::Result<()> {
         let (class, phase) = (sample % 3, uniform());
         for point in 0..POINTS {
             let turns = (class + 2) as f32 * point as f32 / POINTS as f32 + phase;
-            let number = (TAU * turns).sin() + 2.0 * (uniform() + uniform() - 1.0);
+            let number = (TAU * turns).sin() + 6.0 * (uniform() + uniform() - 1.0);
             file.write_all(&number.to_le_bytes())?;
         }
         file.write_all(&(class as f32).to_le_bytes())?;

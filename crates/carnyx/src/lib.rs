@@ -37,7 +37,8 @@
 //! | [`Diversity`] | how different the units of a layer are |
 //! | [`Layer`], [`Apply`], [`Module`], [`Variables`] | layers of your own |
 //! | [`Array`], [`Tensor`], [`Variable`], [`Eval`] | values, described values, and the way from one to the other |
-//! | [`datasets`], [`plots`] | data to begin with, and charts |
+//! | [`datasets`], [`plots`] | data to begin with, readers, tables and their preprocessing, and charts |
+//! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
 //! | [`prelude`] | the words that most programs need |
 //!

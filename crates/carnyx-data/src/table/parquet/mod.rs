@@ -19,13 +19,14 @@ use self::pages::Cells;
 use super::Table;
 use crate::file;
 use carnyx_graph::{Error, Result};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// How many rows, and how many bytes of text, each byte of a file may become: a run of equal values is a few bytes, of
+/// How many cells, and how many bytes of text, each byte of a file may become: a run of equal values is a few bytes, of
 /// whatever length. No table that somebody wants to learn from comes near it.
-const GROWTH: u64 = 4096;
+const GROWTH: u64 = 1024;
 
 const MAGIC: &[u8; 4] = b"PAR1";
 
@@ -94,6 +95,8 @@ pub(crate) struct ParquetFile<R> {
     bytes: u64,
     columns: Vec<Column>,
     groups: Vec<Group>,
+    /// How many bytes of text may still come out of it.
+    text_left: u64,
 }
 
 /// A column of the table.
@@ -125,6 +128,8 @@ enum Physical {
 /// Some rows, column by column.
 #[derive(Clone, Debug)]
 struct Group {
+    /// The number of rows before these.
+    first: u64,
     rows: usize,
     chunks: Vec<Chunk>,
 }
@@ -148,14 +153,21 @@ impl ParquetFile<BufReader<File>> {
 impl<R: Read + Seek> ParquetFile<R> {
     fn new(mut reader: R, name: String, columns: Option<&[&str]>) -> Result<ParquetFile<R>> {
         let bytes = reader.seek(SeekFrom::End(0)).map_err(|e| file::cannot_read(&name, 0, e))?;
-        let mut file = ParquetFile { reader, name, bytes, columns: Vec::new(), groups: Vec::new() };
+        let text_left = bytes.saturating_mul(GROWTH);
+        let mut file =
+            ParquetFile { reader, name, bytes, columns: Vec::new(), groups: Vec::new(), text_left };
         let metadata = file.metadata()?;
         let tree = compact::read(&metadata).ok_or_else(|| file.damaged("its metadata cannot be read"))?.0;
         file.columns = file.schema(&tree)?;
-        file.groups = tree.list(4).iter().map(|group| file.group(group)).collect::<Result<_>>()?;
-        let rows: u64 = file.groups.iter().map(|group| group.rows as u64).sum();
-        if rows > bytes.saturating_mul(GROWTH) {
-            return Err(file.damaged(&format!("it claims {rows} rows, and has {bytes} bytes")));
+        for tree in tree.list(4) {
+            let first = file.groups.last().map_or(0, |group| group.first + group.rows as u64);
+            let group = file.group(tree, first)?;
+            let cells =
+                first.saturating_add(group.rows as u64).saturating_mul(file.columns.len().max(1) as u64);
+            if cells > bytes.saturating_mul(GROWTH) {
+                return Err(file.damaged(&format!("it claims {cells} cells, and has {bytes} bytes")));
+            }
+            file.groups.push(group);
         }
         if let Some(names) = columns {
             file.columns = names.iter().map(|&name| file.column(name)).collect::<Result<_>>()?;
@@ -181,19 +193,17 @@ impl<R: Read + Seek> ParquetFile<R> {
 
     /// Appends the rows of one group to the table.
     fn read_group(&mut self, group: usize, table: &mut Table) -> Result {
-        let Group { rows, chunks } = self.groups[group].clone();
-        let mut text_left = self.bytes.saturating_mul(GROWTH);
+        let Group { first, rows, chunks } = self.groups[group].clone();
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in self.columns.clone() {
             let chunk = chunks.get(column.place).ok_or_else(|| self.damaged("a row group lacks a column"))?;
             let pages = self.section(chunk.start, chunk.bytes)?;
-            let cells = pages::read(&pages, &column, chunk.codec, rows, text_left).map_err(|label| {
+            let cells = pages::read(&pages, &column, chunk.codec, rows, self.text_left).map_err(|label| {
                 self.damaged(&format!("column `{}`, row group {group}, {label}", column.name))
             })?;
-            text_left = text_left.saturating_sub(cells.text_bytes());
+            self.text_left = self.text_left.saturating_sub(cells.text_bytes());
             columns.push(cells);
         }
-        let first: u64 = self.groups[..group].iter().map(|group| group.rows as u64).sum();
         for row in 0..rows {
             table.push_row(columns.iter().map(|cells: &Cells| cells.get(row)), first + row as u64 + 1);
         }
@@ -248,9 +258,10 @@ impl<R: Read + Seek> ParquetFile<R> {
             return Err(self.damaged("its columns are nested: only flat tables are read"));
         }
         let mut columns: Vec<Column> = Vec::new();
+        let mut seen = HashSet::new();
         for (place, element) in elements.iter().enumerate() {
             let name = element.text(4).ok_or_else(|| self.damaged("a column has no name"))?;
-            if columns.iter().any(|column| column.name == name) {
+            if !seen.insert(name) {
                 return Err(self.damaged(&format!("two columns are named `{name}`")));
             }
             let kind = match element.integer(1) {
@@ -289,7 +300,7 @@ impl<R: Read + Seek> ParquetFile<R> {
         Ok(columns)
     }
 
-    fn group(&self, tree: &Value) -> Result<Group> {
+    fn group(&self, tree: &Value, first: u64) -> Result<Group> {
         let rows = tree.integer(3).and_then(|rows| usize::try_from(rows).ok());
         let chunk = |tree: &Value| {
             let metadata = tree.field(3)?;
@@ -300,7 +311,7 @@ impl<R: Read + Seek> ParquetFile<R> {
         };
         let chunks = tree.list(1).iter().map(chunk).collect::<Option<Vec<_>>>();
         match (rows, chunks) {
-            (Some(rows), Some(chunks)) => Ok(Group { rows, chunks }),
+            (Some(rows), Some(chunks)) => Ok(Group { first, rows, chunks }),
             _ => Err(self.damaged("the metadata of a row group are incomplete")),
         }
     }
