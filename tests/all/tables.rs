@@ -161,3 +161,24 @@ fn a_table_in_blocks_trains_the_same_weights() -> Result {
     assert_eq!(weights(&streamed), weights(&expected));
     Ok(())
 }
+
+/// Columns of categories that go into the model by inputs of their own, found by their names.
+#[test]
+fn categories_are_inputs_of_their_own() -> Result {
+    let table = Table::read(path("titanic.csv"))?;
+    let features =
+        Features::new().numbers(&["Age", "Fare"]).indices(&["Sex"]).label("Survived").adapt(&table)?;
+    assert_eq!(features.vocabulary_size("Sex")?, 3);
+    let (sex, numbers) = (Tensor::input("Sex", []), Tensor::input("features", [3]));
+    let as_column = Lambda::new(|x| x.cast(DType::F32).expand(-1)).apply(&sex);
+    let chance = Dense::new(1).activation(Sigmoid).apply(&concat([&numbers, &as_column], -1));
+    // The order of the model is not that of the table.
+    let mut model = Functional::new([&sex, &numbers], &chance)?
+        .compile(Adam::new(0.05), BinaryCrossentropy)
+        .metric(Accuracy);
+    let samples = features.transform(&table)?;
+    model.fit(samples.clone(), quiet(10))?;
+    let accuracy = model.evaluate(samples)?["accuracy"];
+    assert!(accuracy > 0.7, "{accuracy}");
+    Ok(())
+}

@@ -118,7 +118,7 @@ impl Progress {
         self.drawn = now;
         if self.steps == 0 {
             let so_far = format!("{} {}", seconds(now - self.began), per_step(now - self.began, done));
-            self.draw(&format!("{done}/Unknown {so_far} - {}", logs()), false);
+            self.draw(&format!("{} {so_far} - {}", bar(done, 0), logs()), false);
             return;
         }
         let remaining = (now - self.began).mul_f64((self.steps - done) as f64 / done as f64);
@@ -162,8 +162,11 @@ fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// `1719/1719 ━━━━━━━━━━━━━━━━━━━━`
+/// `1719/1719 ━━━━━━━━━━━━━━━━━━━━`, or `1719/Unknown` if nobody knows how many steps there are.
 fn bar(done: usize, steps: usize) -> String {
+    if steps == 0 {
+        return format!("{done}/Unknown");
+    }
     let width = steps.to_string().len();
     let full = (done * WIDTH).checked_div(steps).unwrap_or(WIDTH).min(WIDTH);
     let mut text = format!("{done:>width$}/{steps} {}", "━".repeat(full));
@@ -201,6 +204,7 @@ mod tests {
     #[test]
     fn looks_like_keras() {
         assert_eq!(bar(1719, 1719), format!("1719/1719 {}", "━".repeat(20)));
+        assert_eq!(bar(12, 0), "12/Unknown");
         assert_eq!(bar(5, 10), format!(" 5/10 {}╸{}", "━".repeat(10), " ".repeat(9)));
         assert_eq!(seconds(Duration::from_secs(3723)), "1:02:03");
         assert_eq!(per_step(Duration::from_millis(312), 1000), "312us/step");

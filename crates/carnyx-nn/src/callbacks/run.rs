@@ -29,7 +29,8 @@ pub struct Run<'a> {
     pub epochs: usize,
     /// The number of the batch within its epoch, evaluation or prediction, counted from 0.
     pub step: usize,
-    /// The number of batches in the epoch, evaluation or prediction.
+    /// The number of batches in the epoch, evaluation or prediction; 0 as long as nobody knows it, as in the first epoch
+    /// of a stream.
     pub steps: usize,
     /// Loss and metrics so far: means since the epoch began; at its end with those of the validation data.
     pub logs: &'a mut Logs,
