@@ -82,7 +82,7 @@ impl<'a, D: Into<Data>> Samples<'a, kinds::InMemory> for D {
 
 impl<'a, B: Batches + 'a> Samples<'a, kinds::Streamed> for B {
     fn source(self) -> Source<'a> {
-        Source::Stream(Stream::new(Origin::Opened(Box::new(self), |batch| batch.into())))
+        Source::Stream(Stream::new(Origin::Opened(Box::new(self), Data::from)))
     }
 }
 
@@ -322,7 +322,7 @@ impl<'a> Stream<'a> {
 
     /// Whether, where epochs share a walk, the next batch is the first of an epoch.
     fn starts_epoch(&self) -> bool {
-        self.steps.is_some_and(|steps| steps > 0 && self.taken % steps == 0)
+        self.steps.is_some_and(|steps| self.taken.is_multiple_of(steps))
     }
 
     /// The batch for step `step` of an epoch, counted from 0; `None` at the end of the epoch.

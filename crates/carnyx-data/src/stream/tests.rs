@@ -99,7 +99,7 @@ fn threads_change_nothing() {
         let late = AtomicUsize::new(0);
         let stream = blocks(&[4; 50]).parallel_map(threads, move |batch| {
             // Every third item takes longer than those after it.
-            if late.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+            if late.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
                 std::thread::sleep(Duration::from_micros(300));
             }
             Ok(doubled(batch))

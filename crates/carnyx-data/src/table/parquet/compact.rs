@@ -102,14 +102,15 @@ impl<'b> Reader<'b> {
         let (mut fields, mut id) = (Vec::new(), 0i64);
         loop {
             let head = self.byte()?;
-            if head & 0x0f == 0 {
+            let (step, kind) = (head >> 4, head & 0x0f);
+            if kind == 0 {
                 return Some(Value::Struct(fields));
             }
-            id = match i64::from(head >> 4) {
+            id = match i64::from(step) {
                 0 => self.zigzag()?,
                 step => id.checked_add(step)?,
             };
-            let value = match head & 0x0f {
+            let value = match kind {
                 1 => Value::Boolean(true),
                 2 => Value::Boolean(false),
                 kind => self.value(kind, depth)?,
