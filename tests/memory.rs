@@ -4,7 +4,7 @@
 
 use carnyx_graph::{Array, Result};
 use carnyx_nn::callbacks::EarlyStopping;
-use carnyx_nn::{Accuracy, Compile, Dense, Fit, Model, Relu, Run, Sequential, Sgd, Softmax};
+use carnyx_nn::{Accuracy, ClassWeight, Compile, Dense, Fit, Model, Relu, Run, Sequential, Sgd, Softmax};
 use carnyx_nn::{Callback, SparseCategoricalCrossentropy, Verbosity};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
@@ -111,6 +111,14 @@ fn memory_stays_where_it_is() -> Result {
     // Another thread of the test's program may allocate too, once in a while.
     let as_planned = calls.filter(|calls| *calls == 2).count();
     assert!(as_planned >= 75, "only {as_planned} of 80 streamed steps made two allocations");
+
+    // Nor does a step with weights: they are rows that are gathered like the others.
+    let weights = Array::from_fn([3200], |i| (i % 5) as f32);
+    let mut notes = Notes { calls: Vec::with_capacity(200) };
+    let balanced = silent().class_weight(ClassWeight::balanced()).callback(&mut notes);
+    model().weighted_metric(Accuracy).fit((&x, &y, &weights), balanced)?;
+    let (early, late) = (notes.calls[10], notes.calls[90]);
+    assert_eq!(late - early, 0, "80 steps with weights made {} allocations", late - early);
 
     // Predictions and whole models leave nothing behind.
     let (one, few) = (x.rows(0..1)?, data(64));

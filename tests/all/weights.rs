@@ -108,6 +108,24 @@ fn the_head_report_sees_weights() -> Result {
     Ok(())
 }
 
+/// A list of weights is in the order of the targets beside it, names are in any order.
+#[test]
+fn weights_are_in_the_order_of_the_targets() -> Result {
+    let (x, y) = unequal();
+    let targets = Array::from_fn([40, 1], |i| (i % 7) as f32 - 3.0);
+    let (first, second) =
+        (Array::from_fn([40], |i| i as f32 / 20.0), Array::from_fn([40], |i| (i % 3) as f32));
+    let listed = two_outputs().fit((&x, [&y, &targets], [&first, &second]), quiet(2))?;
+    let turned = [("side", &targets), ("kind", &y)];
+    assert_eq!(two_outputs().fit((&x, turned, [&second, &first]), quiet(2))?, listed);
+    assert_eq!(two_outputs().fit((&x, turned, [("kind", &first), ("side", &second)]), quiet(2))?, listed);
+    assert_eq!(
+        two_outputs().fit((&x, [&y, &targets], [("side", &second), ("kind", &first)]), quiet(2))?,
+        listed
+    );
+    Ok(())
+}
+
 /// Targets of one output only, weights by its name or without: the same.
 #[test]
 fn weights_find_the_outputs_that_have_targets() -> Result {

@@ -48,7 +48,12 @@ def classifier(optimizer):
             layers.Dense(3, activation="softmax"),
         ]
     )
-    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer=optimizer,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        weighted_metrics=["accuracy"],
+    )
     return model, [numbers(16, 6, 2)], [np.arange(16, dtype="float32") % 3]
 
 
@@ -78,6 +83,7 @@ def wide_and_deep():
         loss={"main": "mse", "aux": keras.losses.MeanSquaredError()},
         loss_weights={"main": 0.9, "aux": 0.1},
         metrics={"main": ["mae"], "aux": [keras.metrics.MeanSquaredError()]},
+        weighted_metrics={"aux": [keras.metrics.RootMeanSquaredError()]},
     )
     return model, [numbers(16, 5), numbers(16, 6, seed=2)], [numbers(16, 1, seed=1), numbers(16, 1, seed=3)]
 
@@ -150,6 +156,12 @@ def load(path):
     return model
 
 
+def how_many_numbers(model, inputs, targets):
+    """Losses, metrics and weighted metrics together."""
+    one = lambda arrays: arrays[0] if len(arrays) == 1 else arrays
+    return len(model.evaluate(one(inputs), one(targets), verbose=0, return_dict=True))
+
+
 def predict(model, inputs):
     outputs = model(inputs[0] if len(inputs) == 1 else inputs)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
@@ -198,6 +210,8 @@ def main():
                 "carnyx predicts": difference(said["before"], predict(original, inputs)),
                 "keras reads back": difference(said["before"], predict(loaded, inputs)),
             }
+            counts = [how_many_numbers(model, inputs, targets) for model in (original, loaded, stepped)]
+            assert len(set(counts)) == 1, f"{name}.{ending}: {counts} losses and metrics"
             loss = step(original, inputs, targets)
             found["loss of a step"] = abs(loss - said["loss"])
             found["after a step"] = difference(said["after"], predict(original, inputs))

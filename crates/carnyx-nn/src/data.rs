@@ -3,8 +3,8 @@
 //! Invariant: after [`Data::check`], all arrays have the same number of rows, at least one and at most `u32::MAX`,
 //! every float is finite, and no weight is negative.
 
-use crate::losses::count;
-use carnyx_graph::{Array, DType, Error, Result, array::Storage};
+use crate::weights::{check_weights, for_each_target, for_named_targets, plain_weights};
+use carnyx_graph::{Array, Error, Result, array::Storage};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -229,6 +229,9 @@ impl Data {
         }
         let inputs = in_order(self.inputs, &input_names, inputs, "input")?;
         let targets = in_order(self.targets, &target_names, outputs, "output")?;
+        // A list beside targets with names is in their order.
+        let listed = weight_names.is_empty() && self.weights.len() == target_names.len();
+        let weight_names = if listed { target_names } else { weight_names };
         let weights = if weight_names.is_empty() {
             for_each_target(self.weights, targets.len())?
         } else {
@@ -443,71 +446,6 @@ const ADVICE_ON_ROWS: Advice = [
 const ADVICE_ON_WEIGHTS: Advice =
     ["each sample needs one weight", "give samples that must not count the weight 0"];
 
-/// Weights as floats, and `[batch, 1]` as `[batch]`: what is said by the first axes needs no last one.
-fn plain_weights(weights: Array) -> Array {
-    let mut shape = weights.shape();
-    while let Some((1, rest)) = shape.split_last().filter(|(_, rest)| !rest.is_empty()) {
-        shape = rest;
-    }
-    let weights = match weights.dtype() {
-        DType::F32 | DType::F64 => weights.clone(),
-        _ => weights.cast(DType::F32),
-    };
-    weights.reshape(shape).unwrap_or(weights)
-}
-
-/// Weights without names: one array counts for all targets, a list has one for each.
-fn for_each_target(weights: Vec<Option<Array>>, targets: usize) -> Result<Vec<Option<Array>>> {
-    if weights.is_empty() || weights.len() == targets {
-        return Ok(weights);
-    }
-    if weights.len() == 1 {
-        return Ok(vec![weights[0].clone(); targets]);
-    }
-    let (weights, targets) = (count(weights.len(), "array"), count(targets, "array"));
-    Err(Error::new("data", format!("{weights} of sample weights, {targets} of targets"))
-        .label("one array counts for all targets, a list has one for each")
-        .help("say which outputs the weights are for: `[(\"main\", &weights)]`"))
-}
-
-/// Weights with the names of outputs, in the order of the targets.
-fn for_named_targets(
-    weights: Vec<Option<Array>>,
-    names: &[Arc<str>],
-    outputs: &[Arc<str>],
-    answered: &[Arc<str>],
-) -> Result<Vec<Option<Array>>> {
-    let mut places = vec![None; answered.len()];
-    for (name, array) in names.iter().zip(weights) {
-        let Some(place) = answered.iter().position(|output| output == name) else {
-            if outputs.contains(name) {
-                let title = format!("sample weights are for the output `{name}`, which has no targets");
-                return Err(Error::new("name", title).help("give its targets too, or leave its weights out"));
-            }
-            let title = format!("sample weights are for the output `{name}`, which the model does not have");
-            return Err(Error::new("name", title).suggest(name, outputs));
-        };
-        if places[place].is_some() {
-            return Err(Error::new("name", format!("the weights of the output `{name}` are given twice")));
-        }
-        places[place] = array;
-    }
-    Ok(places)
-}
-
-/// Whether weights are what weights can be.
-fn check_weights(name: &str, weights: &Array) -> Result {
-    match (0..weights.len()).find(|&i| weights.element(i) < 0.0) {
-        None => Ok(()),
-        Some(i) => {
-            let title = format!("{name} holds {} {}", weights.element(i), place(weights, i));
-            Err(Error::new("data", title)
-                .label("a sample with a negative weight would be learned to be wrong")
-                .help("give samples that must not count the weight 0"))
-        }
-    }
-}
-
 /// Arrays with names in the order of `wanted`.
 fn in_order(arrays: Vec<Array>, names: &[Arc<str>], wanted: &[Arc<str>], word: &str) -> Result<Vec<Array>> {
     if names.is_empty() {
@@ -554,7 +492,7 @@ impl fmt::Display for Role {
 }
 
 /// "in row 17, column 3", or the whole index where there are more axes.
-fn place(array: &Array, index: usize) -> String {
+pub(crate) fn place(array: &Array, index: usize) -> String {
     match array.shape() {
         [_] => format!("in row {index}"),
         [_, columns] => format!("in row {}, column {}", index / columns, index % columns),

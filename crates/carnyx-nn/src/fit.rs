@@ -394,7 +394,7 @@ pub(crate) fn fit(
         Source::Memory(memory) => {
             if !options.class_weights.is_empty() {
                 let classes = &options.class_weights;
-                *memory = core.with_class_weights(&data, classes, &(0..training), site).map_err(at)?;
+                *memory = core.with_class_weights(&data, classes, &(0..training), site)?;
             }
             memory.check_mass(0..training, Role::Training).map_err(at)?;
             memory.clone()

@@ -4,7 +4,7 @@
 //! disagrees most with the wrong ones. So the samples with the greatest losses are the first to be looked at again.
 
 use super::model::Model;
-use super::trace::{Answer, Core, Phase, placeholders};
+use super::trace::{Answer, Core, Phase, e_at, placeholders};
 use crate::data::{Data, Role};
 use crate::fit::EVALUATION_BATCH;
 use crate::losses::count;
@@ -188,7 +188,7 @@ fn judge(
             (placeholders(&key, "input", &key.inputs), placeholders(&key, "target", &key.targets));
         let prediction = &core.network.outputs(&inputs, site)?[answer.place];
         let losses = loss.per_sample(&targets[answer.target], prediction);
-        losses.check().map_err(|error| error.at(site).note(format!("in the loss `{}`", loss.name())))?;
+        losses.check().map_err(|error| e_at(error, site).note(format!("in the loss `{}`", loss.name())))?;
         let graph = Graph::capture(&[losses, probabilities(prediction, are_logits)], &[])?;
         let mut program = core.prepare(key, graph, Vec::new())?;
         let feeds: Vec<Feed> = program.feeds.iter().map(|&i| Feed::Part(arrays[i], first, rows)).collect();

@@ -477,9 +477,9 @@ impl Core {
     pub(crate) fn answers(&self, data: &Data, site: &'static Location<'static>) -> Result<Vec<Answer>> {
         let key = self.key(Phase::Evaluate, data.num_samples(), data, 0);
         let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs), site)?;
-        let names = self.network.output_names(outputs.len())?;
-        let terms = self.objective.resolve(&names)?;
-        let target_of = targets_of_outputs(key.targets.len(), &names, &terms)?;
+        let names = self.network.output_names(outputs.len()).map_err(|e| e_at(e, site))?;
+        let terms = self.objective.resolve(&names).map_err(|e| e_at(e, site))?;
+        let target_of = targets_of_outputs(key.targets.len(), &names, &terms).map_err(|e| e_at(e, site))?;
         let answer = |(i, output): (usize, Arc<str>)| {
             let loss = terms.iter().find(|(of, _)| *of == i).map(|(_, term)| term.shared_loss());
             Some(Answer { output, place: i, target: target_of[i]?, prediction: outputs[i].shape(), loss })
@@ -606,6 +606,6 @@ fn penalties(outputs: &[Tensor]) -> Vec<Tensor> {
 }
 
 /// An error about the data or the loss points to the line that gave them; one inside a layer keeps its own place.
-fn e_at(error: Error, site: &'static Location<'static>) -> Error {
+pub(super) fn e_at(error: Error, site: &'static Location<'static>) -> Error {
     if error.layers().is_empty() { error.at(site) } else { error }
 }

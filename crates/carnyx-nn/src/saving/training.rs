@@ -283,20 +283,16 @@ pub(super) fn read_compiled(
     }
     let mut metrics = Vec::new();
     for (what, is_weighted) in [("metrics", false), ("weighted_metrics", true)] {
-        let value = fields.get(what).unwrap_or(&Value::Null);
-        let read = read_metrics(value, outputs, what)?;
-        metrics.extend(read.into_iter().map(|(metric, only)| Watched { metric, only, is_weighted }));
+        let read = read_metrics(fields.get(what).unwrap_or(&Value::Null), outputs, what)?;
+        metrics.extend(read.into_iter().map(|watched| Watched { is_weighted, ..watched }));
     }
     Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }))
 }
 
 /// The metrics of a list, each with the only output that it is for.
-fn read_metrics(
-    value: &Value,
-    outputs: &[Arc<str>],
-    what: &str,
-) -> Result<Vec<(Arc<dyn Metric>, Option<Arc<str>>)>> {
+fn read_metrics(value: &Value, outputs: &[Arc<str>], what: &str) -> Result<Vec<Watched>> {
     let mut metrics = Vec::new();
+    let watched = |metric, only| Watched { metric, only, is_weighted: false };
     // A flat list belongs to every output, a nested one to the outputs in order.
     let is_flat = value.as_array().is_some_and(|list| list.iter().all(is_described));
     if is_described(value)
@@ -304,7 +300,7 @@ fn read_metrics(
     {
         let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         for one in list {
-            metrics.push((metric(one)?, None));
+            metrics.push(watched(metric(one)?, None));
         }
         return Ok(metrics);
     }
@@ -312,7 +308,7 @@ fn read_metrics(
         let Some(list) = list else { continue };
         let output = (outputs.len() > 1).then(|| outputs[i].clone());
         for one in list.as_array().map_or(std::slice::from_ref(*list), Vec::as_slice) {
-            metrics.push((metric(one)?, output.clone()));
+            metrics.push(watched(metric(one)?, output.clone()));
         }
     }
     Ok(metrics)
