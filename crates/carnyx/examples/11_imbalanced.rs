@@ -51,7 +51,7 @@ fn main() -> Result {
             trained(&data, &data.train, plain().class_weight(ClassWeight::effective_number(0.999)))?
         }),
         ("balanced", with_balance),
-        (data.what_weights_mean, trained(&data, &weight(&data), plain().class_weight(balanced()))?),
+        (data.what_weights_mean, trained(&data, weight(&data), plain().class_weight(balanced()))?),
     ];
 
     println!("\n{:<44} recall  precision  area under precision and recall", "on the test set");
@@ -98,7 +98,8 @@ fn proteins(path: &str) -> Result<Rare> {
             })
         })
         .collect();
-    let (test, train): (Vec<usize>, Vec<usize>) = (0..y.len()).partition(|&row| block_of_row[row] % 3 == 0);
+    let (test, train): (Vec<usize>, Vec<usize>) =
+        (0..y.len()).partition(|&row| block_of_row[row].is_multiple_of(3));
 
     // Some proteins have one relative, others fifty. With these weights, each protein's relatives count the same
     // together; their mean is one, so that the class keeps its mass.
