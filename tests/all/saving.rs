@@ -445,9 +445,10 @@ fn mistakes_in_files_have_messages() -> Result {
         "cycle",
         set("/config/layers/2/inbound_nodes/0/args/0/config/keras_history", "[\"dense_2\", 0, 0]"),
     );
-    message("loss", set("/compile_config/loss", "\"huber\""));
+    message("loss", set("/compile_config/loss", "\"hubber\""));
     message("loss_smoothed", set("/compile_config/loss/config", "{\"label_smoothing\": 0.1}"));
-    message("metric", set("/compile_config/metrics", "[\"auc\"]"));
+    message("loss_reduction", set("/compile_config/loss/config", "{\"reduction\": \"median\"}"));
+    message("metric", set("/compile_config/metrics", "[\"auk\"]"));
     message("optimizer", set("/compile_config/optimizer/class_name", "\"RMSprop\""));
     message("optimizer_decay", set("/compile_config/optimizer/config", "{\"weight_decay\": 0.1}"));
     message("not_compiled", set("/compile_config", "null"));

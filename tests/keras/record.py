@@ -331,6 +331,119 @@ def losses(out):
     write(out, "losses", cases, compiled=models)
 
 
+def reduced_case(name, cls, config, reduction, y_true, y_pred, sample_weight=None):
+    """One number (or none) from a loss, and the gradient of its sum."""
+    loss = getattr(keras.losses, cls)(**config, reduction=reduction)
+    value = lambda p: loss(y_true, p, sample_weight=sample_weight)
+    inputs = {"y_true": y_true, "y_pred": y_pred}
+    if sample_weight is not None:
+        inputs["sample_weight"] = sample_weight
+    return {
+        "name": name,
+        "loss": cls,
+        "config": {**config, "reduction": reduction},
+        "inputs": tensors(inputs),
+        "outputs": tensors({"value": value(y_pred)}),
+        "gradients": tensors({"y_pred": jax.grad(lambda p: jnp.sum(value(p)))(jnp.asarray(y_pred))}),
+    }
+
+
+def losses_more(out):
+    cases = []
+    add = lambda *a, **k: cases.append(loss_case(*a, **k))
+    sw = np.array([1, 0, 2, 0.5, 1.5, 3], F)
+    y, p = normal(200, (6, 4)), normal(201, (6, 4))
+    y3, p3 = normal(202, (3, 5, 4)), normal(203, (3, 5, 4))
+    positive_y, positive_p = uniform(204, (6, 4), 0.2, 9), uniform(205, (6, 4), 0.2, 9)
+    truth, probability = integers(206, (6, 4), 2).astype(F), uniform(207, (6, 4), 0.05, 0.95)
+    signs = truth * 2 - 1
+    labels = np.array([0, 3, 1, 2, 3, 0], np.int32)
+    rows, shares = one_hot(labels, 4), probabilities(208, (6, 4))
+    logits = normal(209, (6, 4), 2.0)
+
+    def all_shapes(short, cls, config, y, p):
+        add(short, cls, config, y, p)
+        add(f"{short}_sample_weight", cls, config, y, p, sample_weight=sw)
+        add(f"{short}_targets_n_predictions_n1", cls, config, y[:, 0], p[:, :1])
+
+    all_shapes("mape", "MeanAbsolutePercentageError", {}, y, p)
+    add("mape_zero_target", "MeanAbsolutePercentageError", {}, np.array([[0, 2]], F), np.array([[1e-7, 1]], F))
+    all_shapes("msle", "MeanSquaredLogarithmicError", {}, positive_y, positive_p)
+    add("msle_negative", "MeanSquaredLogarithmicError", {}, y, p)
+    all_shapes("log_cosh", "LogCosh", {}, y, p)
+    add("log_cosh_large", "LogCosh", {}, y * 30, p * 30)
+    all_shapes("huber", "Huber", {}, y, p)
+    add("huber_delta", "Huber", {"delta": 0.4}, y, p)
+    add("huber_3d", "Huber", {"delta": 2.0}, y3, p3)
+    add("cosine", "CosineSimilarity", {}, y, p)
+    add("cosine_sample_weight", "CosineSimilarity", {}, y, p, sample_weight=sw)
+    add("cosine_3d", "CosineSimilarity", {}, y3, p3)
+    all_shapes("poisson", "Poisson", {}, positive_y, positive_p)
+    add("kld", "KLDivergence", {}, probabilities(210, (6, 4)), shares)
+    add("kld_sample_weight", "KLDivergence", {}, probabilities(210, (6, 4)), shares, sample_weight=sw)
+    add("kld_one_hot", "KLDivergence", {}, rows, shares)
+    all_shapes("hinge_signs", "Hinge", {}, signs, p)
+    all_shapes("hinge_truth_values", "Hinge", {}, truth, p)
+    all_shapes("squared_hinge", "SquaredHinge", {}, truth, p)
+    add("squared_hinge_any_targets", "SquaredHinge", {}, y, p)
+    add("categorical_hinge", "CategoricalHinge", {}, rows, logits)
+    add("categorical_hinge_sample_weight", "CategoricalHinge", {}, rows, logits, sample_weight=sw)
+
+    B, C, S = "BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"
+    add("bce_logits_label_smoothing", B, {"from_logits": True, "label_smoothing": 0.2}, truth, logits)
+    add("cce_logits_label_smoothing", C, {"from_logits": True, "label_smoothing": 0.2}, rows, logits)
+    add("scce_ignore_class", S, {"ignore_class": 3}, labels, shares)
+    add("scce_ignore_class_sample_weight", S, {"ignore_class": 3}, labels, shares, sample_weight=sw)
+    add("scce_ignore_class_logits", S, {"ignore_class": -1, "from_logits": True}, np.array([0, -1, 1, 2, -1, 0], np.int32), logits)
+    padded = integers(211, (3, 5), 4)
+    padded[0, 3:] = padded[2, 1:] = 255
+    add("scce_ignore_class_3d", S, {"ignore_class": 255}, padded, probabilities(212, (3, 5, 4)))
+    add("scce_ignore_all", S, {"ignore_class": 2}, np.full((6,), 2, np.int32), shares)
+
+    BF, CF = "BinaryFocalCrossentropy", "CategoricalFocalCrossentropy"
+    all_shapes("binary_focal", BF, {}, truth, probability)
+    add("binary_focal_balanced", BF, {"apply_class_balancing": True, "alpha": 0.4, "gamma": 1.5}, truth, probability)
+    add("binary_focal_logits", BF, {"from_logits": True, "gamma": 1.0}, truth, logits)
+    add("binary_focal_label_smoothing", BF, {"label_smoothing": 0.1, "gamma": 3.0}, truth, probability)
+    add("categorical_focal", CF, {}, rows, shares)
+    add("categorical_focal_sample_weight", CF, {}, rows, shares, sample_weight=sw)
+    add("categorical_focal_logits", CF, {"from_logits": True, "gamma": 1.5, "alpha": 0.5}, rows, logits)
+    add("categorical_focal_alphas", CF, {"alpha": [0.1, 0.2, 0.3, 0.4], "label_smoothing": 0.1}, rows, shares)
+    G = "CategoricalGeneralizedCrossEntropy"
+    add("generalized", G, {}, labels, shares)
+    add("generalized_q", G, {"q": 0.8}, labels, shares)
+    add("generalized_sample_weight", G, {}, labels, shares, sample_weight=sw)
+
+    picture_y = integers(213, (2, 3, 4, 1), 2).astype(F)
+    picture_p = uniform(214, (2, 3, 4, 1))
+    add("dice", "Dice", {}, picture_y, picture_p)
+    add("dice_axis", "Dice", {"axis": [1, 2, 3]}, picture_y, picture_p)
+    add("dice_axis_sample_weight", "Dice", {"axis": [1, 2, 3]}, picture_y, picture_p, sample_weight=np.array([2, 0.5], F))
+    add("tversky", "Tversky", {}, picture_y, picture_p)
+    add("tversky_alpha_beta", "Tversky", {"alpha": 0.2, "beta": 0.8}, picture_y, picture_p)
+    add("tversky_axis", "Tversky", {"alpha": 0.7, "beta": 0.3, "axis": [1, 2, 3]}, picture_y, picture_p)
+
+    directions = normal(215, (6, 3))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    classes = np.array([0, 1, 0, 1, 2, 1], np.int32)
+    add("circle", "Circle", {}, classes, directions)
+    add("circle_gentle", "Circle", {"gamma": 4.0, "margin": 0.25}, classes, directions)
+    add("circle_with_itself", "Circle", {"gamma": 4.0, "remove_diagonal": False}, classes, directions)
+    add("circle_sample_weight", "Circle", {"gamma": 4.0}, classes, directions, sample_weight=sw)
+
+    reductions = []
+    for reduction in ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"):
+        for weights, ending in ((None, ""), (sw, "_sample_weight")):
+            r = lambda short, *a: reductions.append(
+                reduced_case(f"{short}_{reduction}{ending}", *a, sample_weight=weights)
+            )
+            r("mse", "MeanSquaredError", {}, reduction, y, p)
+            r("scce_ignore_class", S, {"ignore_class": 3}, reduction, labels, shares)
+        nothing = np.zeros((6,), F)
+        reductions.append(reduced_case(f"mae_{reduction}_no_weight", "MeanAbsoluteError", {}, reduction, y, p, nothing))
+    write(out, "losses_more", cases, reductions=reductions)
+
+
 # --------------------------------------------------------------------------
 # 3. Metrics
 
@@ -479,6 +592,186 @@ def metrics(out):
             )
         )
     write(out, "metrics", cases)
+
+
+def metric_result(value):
+    """A tensor, or null where Keras divides nothing by nothing."""
+    value = np.asarray(value)
+    return None if np.isnan(value).any() else tensor(value)
+
+
+def metric_more_case(name, cls, config, batches):
+    """As `metric_case`, without the state, which Carnyx keeps in another form."""
+    keras.utils.clear_session()
+    metric = getattr(keras.metrics, cls)(**config)
+    record = []
+    for b in batches:
+        if cls in ("Mean", "Sum"):
+            metric.update_state(b["values"], sample_weight=b.get("sample_weight"))
+        else:
+            metric.update_state(b["y_true"], b["y_pred"], sample_weight=b.get("sample_weight"))
+        record.append({"inputs": tensors(b), "result": metric_result(metric.result())})
+    metric.reset_state()
+    return {
+        "name": name,
+        "metric": cls,
+        "config": config,
+        "default_name": metric.name,
+        "batches": record,
+        "result_after_reset": metric_result(metric.result()),
+    }
+
+
+def metrics_more(out):
+    cases = []
+    sizes = [6, 4, 5]
+
+    def without(name, cls, config, make):
+        cases.append(metric_more_case(name, cls, config, [make(i, n) for i, n in enumerate(sizes)]))
+
+    def w(name, cls, config, make, whole=False):
+        """Without and with sample weights."""
+        without(name, cls, config, make)
+        batches = [make(i, n) for i, n in enumerate(sizes)]
+        for i, (b, n) in enumerate(zip(batches, sizes)):
+            b["sample_weight"] = integers(300 + i, (n,), 4).astype(F) if whole else np.round(uniform(300 + i, (n,), 0, 2), 2)
+        batches[0]["sample_weight"][0] = 0
+        cases.append(metric_more_case(name + "_sample_weight", cls, config, batches))
+
+    def regression(i, n):
+        return {"y_true": normal(310 + i, (n, 3)), "y_pred": normal(313 + i, (n, 3))}
+
+    def near(i, n):
+        y = normal(310 + i, (n, 3))
+        return {"y_true": y, "y_pred": np.round(y + normal(316 + i, (n, 3), 0.3), 3)}
+
+    def near_n(i, n):
+        b = near(i, n)
+        return {"y_true": b["y_true"][:, 0], "y_pred": b["y_pred"][:, :1]}
+
+    def positive(i, n):
+        return {"y_true": uniform(319 + i, (n, 3), 0.2, 9), "y_pred": uniform(322 + i, (n, 3), 0.2, 9)}
+
+    def distributions(i, n):
+        return {"y_true": probabilities(325 + i, (n, 3)), "y_pred": probabilities(328 + i, (n, 3))}
+
+    def signs(i, n):
+        return {"y_true": integers(331 + i, (n, 3), 2).astype(F) * 2 - 1, "y_pred": normal(334 + i, (n, 3))}
+
+    def rows(i, n):
+        return {"y_true": one_hot(integers(337 + i, (n,), 3), 3), "y_pred": normal(340 + i, (n, 3), 2.0)}
+
+    def binary(i, n):
+        """Ends, and places on thresholds, among the predictions."""
+        p = uniform(343 + i, (n, 1))
+        p[:4, 0] = [0, 1, 0.5, 0.25]
+        return {"y_true": integers(346 + i, (n, 1), 2).astype(F), "y_pred": p}
+
+    def binary_n(i, n):
+        b = binary(i, n)
+        return {"y_true": b["y_true"][:, 0], "y_pred": b["y_pred"]}
+
+    def logits(i, n):
+        return {"y_true": integers(346 + i, (n, 1), 2).astype(F), "y_pred": normal(349 + i, (n, 1), 2.0)}
+
+    def multilabel(i, n):
+        p = uniform(352 + i, (n, 4))
+        p[0] = [0.5, 0.5, 0.5, 0.1]
+        return {"y_true": integers(355 + i, (n, 4), 2).astype(F), "y_pred": p}
+
+    def classes(i, n):
+        b = {"y_true": one_hot(integers(358 + i, (n,), 4), 4), "y_pred": probabilities(361 + i, (n, 4))}
+        b["y_pred"][1] = 0
+        return b
+
+    def numbers(i, n):
+        return {"y_true": integers(364 + i, (n, 2), 3), "y_pred": integers(367 + i, (n, 2), 3)}
+
+    def numbers_1(i, n):
+        return {"y_true": integers(364 + i, (n,), 3), "y_pred": integers(367 + i, (n,), 3)}
+
+    w("mape", "MeanAbsolutePercentageError", {}, regression)
+    w("msle", "MeanSquaredLogarithmicError", {}, positive)
+    w("cosine", "CosineSimilarity", {}, regression)
+    w("logcosh", "LogCoshError", {}, regression)
+    w("poisson", "Poisson", {}, positive)
+    w("kld", "KLDivergence", {}, distributions)
+    w("hinge", "Hinge", {}, signs)
+    w("squared_hinge", "SquaredHinge", {}, signs)
+    w("categorical_hinge", "CategoricalHinge", {}, rows)
+    w("bce_label_smoothing", "BinaryCrossentropy", {"label_smoothing": 0.1}, multilabel)
+    w("exact_accuracy", "Accuracy", {}, numbers)
+    w("sum", "Sum", {}, lambda i, n: {"values": normal(370 + i, (n,))})
+    for aggregation in (None, "uniform_average", "variance_weighted_average"):
+        w(f"r2_{aggregation}", "R2Score", {"class_aggregation": aggregation}, near)
+    w("r2_adjusted", "R2Score", {"num_regressors": 2}, near)
+    w("r2_many_regressors", "R2Score", {"num_regressors": 44}, near)
+    w("r2_targets_n", "R2Score", {}, near_n)
+    for cls, short in (("PearsonCorrelation", "pearson"), ("ConcordanceCorrelation", "concordance")):
+        w(short, cls, {}, near)
+        without(f"{short}_axis_0", cls, {"axis": 0}, near)
+
+    for cls in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives"):
+        w(cls, cls, {}, binary)
+        w(f"{cls}_thresholds", cls, {"thresholds": [0.7, 0.2]}, multilabel)
+        without(f"{cls}_even_thresholds", cls, {"thresholds": [0.0, 0.5, 1.0]}, binary)
+    for cls, short in (("Precision", "precision"), ("Recall", "recall")):
+        w(short, cls, {}, binary)
+        w(f"{short}_targets_n", cls, {}, binary_n)
+        w(f"{short}_threshold", cls, {"thresholds": 0.25}, multilabel)
+        w(f"{short}_thresholds", cls, {"thresholds": [0.8, 0.1, 0.5]}, multilabel)
+        without(f"{short}_even_thresholds", cls, {"thresholds": [0.0, 0.25, 0.5, 0.75, 1.0]}, binary)
+        for k in (1, 2, 4):
+            w(f"{short}_top_{k}", cls, {"top_k": k}, multilabel)
+        w(f"{short}_class", cls, {"class_id": 2}, multilabel)
+        w(f"{short}_top_2_class_1_threshold", cls, {"top_k": 2, "class_id": 1, "thresholds": 0.4}, multilabel)
+
+    w("auc", "AUC", {}, binary)
+    w("auc_targets_n", "AUC", {}, binary_n)
+    w("auc_logits", "AUC", {"from_logits": True}, logits)
+    for curve, summation in itertools.product(("ROC", "PR", "PRGAIN"), ("interpolation", "minoring", "majoring")):
+        config = {"curve": curve, "summation_method": summation, "num_thresholds": 9}
+        w(f"auc_{curve}_{summation}", "AUC", config, binary)
+    w("auc_thresholds", "AUC", {"thresholds": [0.6, 0.1, 0.35]}, binary)
+    w("auc_even_thresholds", "AUC", {"thresholds": [0.25, 0.5, 0.75]}, binary)
+    w("auc_two_thresholds", "AUC", {"num_thresholds": 2}, binary)
+    for curve in ("ROC", "PR"):
+        w(f"auc_multi_label_{curve}", "AUC", {"multi_label": True, "curve": curve, "num_thresholds": 20}, multilabel)
+    weights = {"multi_label": True, "label_weights": [1.0, 0.5, 2.0, 0.0]}
+    w("auc_label_weights", "AUC", weights, multilabel)
+    w("auc_multi_label_thresholds", "AUC", {"multi_label": True, "thresholds": [0.2, 0.3]}, multilabel)
+
+    for cls, option in (
+        ("SensitivityAtSpecificity", "specificity"),
+        ("SpecificityAtSensitivity", "sensitivity"),
+        ("PrecisionAtRecall", "recall"),
+        ("RecallAtPrecision", "precision"),
+    ):
+        w(cls, cls, {option: 0.6}, binary)
+        w(f"{cls}_few_thresholds", cls, {option: 0.5, "num_thresholds": 5}, binary)
+        without(f"{cls}_one_threshold", cls, {option: 0.3, "num_thresholds": 1}, binary)
+        w(f"{cls}_class", cls, {option: 0.4, "class_id": 1}, multilabel)
+        without(f"{cls}_all_columns", cls, {option: 0.4}, multilabel)
+
+    for average in (None, "micro", "macro", "weighted"):
+        w(f"f1_{average}", "F1Score", {"average": average}, classes)
+        w(f"f1_{average}_threshold", "F1Score", {"average": average, "threshold": 0.4}, multilabel)
+        w(f"fbeta_{average}", "FBetaScore", {"average": average, "beta": 2.0}, multilabel)
+
+    # The matrix of Keras holds whole numbers, and so must weights.
+    w("iou", "IoU", {"num_classes": 3, "target_class_ids": [0, 2]}, numbers_1, whole=True)
+    without("iou_2d", "IoU", {"num_classes": 3, "target_class_ids": [1]}, numbers)
+    w("iou_ignore_class", "IoU", {"num_classes": 3, "target_class_ids": [0, 2], "ignore_class": 1}, numbers_1, whole=True)
+    w("mean_iou", "MeanIoU", {"num_classes": 3}, numbers_1, whole=True)
+    without("mean_iou_absent_class", "MeanIoU", {"num_classes": 5}, numbers)
+    rows_only = {"num_classes": 4, "sparse_y_true": False, "sparse_y_pred": False}
+    w("mean_iou_rows", "MeanIoU", rows_only, classes, whole=True)
+    w("one_hot_iou", "OneHotIoU", {"num_classes": 4, "target_class_ids": [1, 3]}, classes, whole=True)
+    w("one_hot_mean_iou", "OneHotMeanIoU", {"num_classes": 4}, classes, whole=True)
+    w("binary_iou", "BinaryIoU", {}, binary_n, whole=True)
+    without("binary_iou_picture", "BinaryIoU", {"threshold": 0.25}, multilabel)
+    w("binary_iou_one_class", "BinaryIoU", {"threshold": 0.3, "target_class_ids": [1]}, binary, whole=True)
+    write(out, "metrics_more", cases)
 
 
 # --------------------------------------------------------------------------
@@ -1495,7 +1788,20 @@ def behaviours(out):
     write(out, "behaviours", cases)
 
 
-RECORDERS = [activations, losses, metrics, optimizers, optimizers_more, initializers, layers, training, summary, behaviours]
+RECORDERS = [
+    activations,
+    losses,
+    losses_more,
+    metrics,
+    metrics_more,
+    optimizers,
+    optimizers_more,
+    initializers,
+    layers,
+    training,
+    summary,
+    behaviours,
+]
 
 
 def main():

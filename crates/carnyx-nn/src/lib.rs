@@ -48,12 +48,12 @@ pub use initializers::*;
 pub use layer::{Apply, ForkLayer, Layer, LayerRef, Tree, layer_of};
 pub use layers::*;
 pub use losses::{
-    BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError, Objective,
-    SparseCategoricalCrossentropy,
+    BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, Objective,
+    Reduction, SparseCategoricalCrossentropy,
 };
 pub use metrics::{
-    Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
-    SparseTopKAccuracy, TopKAccuracy,
+    Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, F1Score, Metric, Precision, R2Score, Recall,
+    RootMeanSquaredError, SparseCategoricalAccuracy, SparseTopKAccuracy, TopKAccuracy,
 };
 pub use models::{
     Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary, SuspectedLabel,

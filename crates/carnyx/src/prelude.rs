@@ -26,6 +26,8 @@ pub use crate::{Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, SparseCat
 #[doc(no_inline)]
 pub use crate::{Adam, Optimizer, Sgd};
 #[doc(no_inline)]
+pub use crate::{Auc, F1Score, Huber, Precision, R2Score, Recall};
+#[doc(no_inline)]
 pub use crate::{BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy};
 #[doc(no_inline)]
 pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};

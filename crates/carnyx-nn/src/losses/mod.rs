@@ -4,16 +4,36 @@
 //! [`Objective`] is what a model is compiled with: losses on outputs, with weights. Invariant: a loss never
 //! broadcasts targets against predictions; only a last axis of size 1 may be missing on one side.
 
+mod circle;
 mod crossentropy;
+mod divergence;
+mod focal;
+mod generalized;
+mod hinge;
+mod labels;
+mod overlap;
+mod reduction;
 mod regression;
+mod robust;
+mod similarity;
 mod traced;
 mod weigh;
 
-pub(crate) use crossentropy::class_numbers;
-pub use crossentropy::{
-    BinaryCrossentropy, CategoricalCrossentropy, FromLogits, SparseCategoricalCrossentropy,
+pub use circle::Circle;
+pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use divergence::{KLDivergence, Poisson};
+pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
+pub use generalized::CategoricalGeneralizedCrossEntropy;
+pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub(crate) use labels::{check_truth_values, class_numbers, first_row_where, one_hot_targets};
+pub use overlap::{Dice, Tversky};
+pub use reduction::{Reduced, Reduction};
+pub use regression::{
+    MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
 };
-pub use regression::{MeanAbsoluteError, MeanSquaredError};
+pub use robust::{Huber, LogCosh};
+pub use similarity::CosineSimilarity;
+pub(crate) use similarity::normalized;
 pub(crate) use traced::TracedLoss;
 pub(crate) use weigh::weigh;
 
@@ -21,6 +41,9 @@ use carnyx_graph::op::{Op, Scope};
 use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};
 use std::fmt;
 use std::sync::Arc;
+
+/// How far probabilities stay away from 0 and 1, and divisors from 0 (Keras's `epsilon`).
+pub(crate) const EPSILON: f64 = 1e-7;
 
 /// A function of targets and predictions that training makes small.
 ///
@@ -82,12 +105,13 @@ pub trait Loss: Send + Sync + 'static {
     /// ```
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
-        self.per_sample(target, prediction).mean()
+        let values = self.per_sample(target, prediction);
+        Reduction::default().of(&values, None, self.counted(target, prediction).as_ref())
     }
 
     /// The mean over all samples of the batch, with the loss of each sample multiplied by its weight: `Σ w l / n`, one
     /// number. Divided by the number of samples, not by the sum of the weights, so that a sample moves the model by as
-    /// much whatever else is in its batch.
+    /// much whatever else is in its batch; [`reduction`](Loss::reduction) has other ways.
     ///
     /// # Example
     /// ```
@@ -101,7 +125,24 @@ pub trait Loss: Send + Sync + 'static {
     /// ```
     #[track_caller]
     fn of_weighted(&self, target: &Tensor, prediction: &Tensor, weights: &Tensor) -> Tensor {
-        weigh(&self.per_sample(target, prediction), weights).mean()
+        let values = self.per_sample(target, prediction);
+        Reduction::default().of(&values, Some(weights), self.counted(target, prediction).as_ref())
+    }
+
+    /// Which values of [`per_sample`](Loss::per_sample) count, as truth values of the same shape; `None` if all do.
+    /// Means are those of what counts.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::losses::*;
+    /// let (y, p) = (Tensor::from(&Array::from([0i64, -1])), Tensor::from(&Array::full([2, 3], 1f32)));
+    /// assert!(SparseCategoricalCrossentropy.counted(&y, &p).is_none());
+    /// assert!(SparseCategoricalCrossentropy.ignore_class(-1).counted(&y, &p).is_some());
+    /// ```
+    fn counted(&self, target: &Tensor, prediction: &Tensor) -> Option<Tensor> {
+        let _ = (target, prediction);
+        None
     }
 
     /// Whether this loss can make sense of the values of `targets`, given the shape of the predictions. Called once
@@ -124,10 +165,34 @@ pub trait Loss: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The way from the losses of samples to one number, for a trace of this loss.
+    #[doc(hidden)]
+    fn reduced_by(&self) -> Reduction {
+        Reduction::default()
+    }
+
     /// What a saved file says of this loss; `None` if no file can describe it.
     #[doc(hidden)]
     fn config(&self) -> Option<crate::Config> {
         None
+    }
+
+    /// This loss, with another way from the losses of samples to one number.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::Eval;
+    /// use carnyx_nn::losses::{Loss, MeanSquaredError, Reduction};
+    /// let (y, p) = (Tensor::from(&Array::from([0f32, 0.0])), Tensor::from(&Array::from([1f32, 2.0])));
+    /// assert_eq!(MeanSquaredError.reduction(Reduction::Sum).of(&y, &p).eval()?.item()?, 5.0);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    fn reduction(self, reduction: Reduction) -> Reduced<Self>
+    where
+        Self: Sized,
+    {
+        Reduced { loss: self, reduction }
     }
 
     /// This loss, on the output of that name.
@@ -189,6 +254,44 @@ pub fn from_fn(
         }
     }
     FromFn(name.to_owned(), per_sample)
+}
+
+/// A loss of a kind that is known only when the program runs.
+impl Loss for Arc<dyn Loss> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    #[track_caller]
+    fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        (**self).per_sample(target, prediction)
+    }
+
+    #[track_caller]
+    fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        (**self).of(target, prediction)
+    }
+
+    #[track_caller]
+    fn of_weighted(&self, target: &Tensor, prediction: &Tensor, weights: &Tensor) -> Tensor {
+        (**self).of_weighted(target, prediction, weights)
+    }
+
+    fn counted(&self, target: &Tensor, prediction: &Tensor) -> Option<Tensor> {
+        (**self).counted(target, prediction)
+    }
+
+    fn check(&self, targets: &Array, prediction: &Shape) -> Result {
+        (**self).check(targets, prediction)
+    }
+
+    fn reduced_by(&self) -> Reduction {
+        (**self).reduced_by()
+    }
+
+    fn config(&self) -> Option<crate::Config> {
+        (**self).config()
+    }
 }
 
 /// One loss of an [`Objective`], on one output.

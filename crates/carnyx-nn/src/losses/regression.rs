@@ -1,6 +1,7 @@
 //! Losses of predictions that are quantities.
 
-use super::{Loss, fit_to};
+use super::{EPSILON, Loss, fit_to};
+use crate::Config;
 use carnyx_graph::Tensor;
 
 /// The mean of squared errors: `mean((p - y)²)` over the last axis.
@@ -28,7 +29,7 @@ pub struct MeanSquaredError;
 
 impl Loss for MeanSquaredError {
     fn config(&self) -> Option<crate::Config> {
-        Some(crate::Config::loss("MeanSquaredError", false))
+        Some(Config::new("MeanSquaredError"))
     }
 
     fn name(&self) -> String {
@@ -70,7 +71,7 @@ pub struct MeanAbsoluteError;
 
 impl Loss for MeanAbsoluteError {
     fn config(&self) -> Option<crate::Config> {
-        Some(crate::Config::loss("MeanAbsoluteError", false))
+        Some(Config::new("MeanAbsoluteError"))
     }
 
     fn name(&self) -> String {
@@ -85,6 +86,87 @@ impl Loss for MeanAbsoluteError {
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
         (prediction - fit_to(target, prediction)).abs().mean()
+    }
+}
+
+/// The mean of absolute errors in percent of the targets: `100 mean(|y - p| / |y|)` over the last axis.
+///
+/// For quantities of very different sizes. Targets near 0 make it huge (the divisor is at least 10⁻⁷), and it prefers
+/// predictions that are too small.
+///
+/// # Shape
+/// As for [`MeanSquaredError`].
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Tensor};
+/// use carnyx_nn::Eval;
+/// use carnyx_nn::losses::{Loss, MeanAbsolutePercentageError};
+/// let y = Tensor::from(&Array::from([10f32, 200.0]));
+/// let p = Tensor::from(&Array::from([[11f32], [180.0]]));
+/// assert!((MeanAbsolutePercentageError.of(&y, &p).eval()?.item()? - 10.0).abs() < 1e-5);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+///
+/// Reference: [`keras.losses.MeanAbsolutePercentageError`](https://keras.io/api/losses/regression_losses/).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanAbsolutePercentageError;
+
+impl Loss for MeanAbsolutePercentageError {
+    fn config(&self) -> Option<Config> {
+        Some(Config::new("MeanAbsolutePercentageError"))
+    }
+
+    fn name(&self) -> String {
+        "mean_absolute_percentage_error".into()
+    }
+
+    #[track_caller]
+    fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        let y = fit_to(target, prediction);
+        let share = ((&y - prediction) / y.abs().maximum(EPSILON)).abs();
+        mean_of_units(&share) * 100.0
+    }
+}
+
+/// The mean of squared differences of logarithms: `mean((ln(1 + p) - ln(1 + y))²)` over the last axis.
+///
+/// For quantities that grow by factors: 10 for 20 is as wrong as 1000 for 2000. Values below 10⁻⁷ count as 10⁻⁷, and
+/// predictions there learn nothing, so the last layer should give positive numbers.
+///
+/// # Shape
+/// As for [`MeanSquaredError`].
+///
+/// # Example
+/// ```
+/// use carnyx_graph::{Array, Tensor};
+/// use carnyx_nn::Eval;
+/// use carnyx_nn::losses::{Loss, MeanSquaredLogarithmicError};
+/// let y = Tensor::from(&Array::from([1f32]));
+/// let p = Tensor::from(&Array::from([[3f32]]));
+/// let loss = MeanSquaredLogarithmicError.of(&y, &p).eval()?.item()?;
+/// assert!((loss - 2f64.ln().powi(2)).abs() < 1e-6);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+///
+/// Reference: [`keras.losses.MeanSquaredLogarithmicError`](https://keras.io/api/losses/regression_losses/).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanSquaredLogarithmicError;
+
+impl Loss for MeanSquaredLogarithmicError {
+    fn config(&self) -> Option<Config> {
+        Some(Config::new("MeanSquaredLogarithmicError"))
+    }
+
+    fn name(&self) -> String {
+        "mean_squared_logarithmic_error".into()
+    }
+
+    #[track_caller]
+    fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        let logarithm = |x: &Tensor| (x.maximum(EPSILON) + 1.0).log();
+        let y = fit_to(target, prediction);
+        mean_of_units(&(logarithm(prediction) - logarithm(&y)).square())
     }
 }
 

@@ -77,7 +77,10 @@ impl Objective {
             };
             let loss = match term.loss().config() {
                 Some(_) => term.loss.clone(),
-                None => Arc::new(TracedLoss::of(term.loss(), target, &predictions[output])?),
+                None => {
+                    let traced = TracedLoss::of(term.loss(), target, &predictions[output])?;
+                    Arc::new(traced.reduction(term.loss().reduced_by()))
+                }
             };
             let name = (outputs.len() > 1).then(|| outputs[output].clone());
             Ok(Term::new(loss, name, term.weight()))

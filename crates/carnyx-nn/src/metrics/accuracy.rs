@@ -1,6 +1,6 @@
 //! The share of predictions that are right.
 
-use super::{Metric, Tally};
+use super::{Metric, Tally, misfit};
 use crate::losses::{class_numbers, fit_to};
 use carnyx_graph::{DType, Dim, Tensor};
 
@@ -17,13 +17,14 @@ use carnyx_graph::{DType, Dim, Tensor};
 /// assert_eq!(Accuracy.name(), "accuracy");
 /// ```
 ///
-/// Reference: [`keras.metrics.Accuracy`](https://keras.io/api/metrics/accuracy_metrics/) and the string `"accuracy"`.
+/// Reference: the word `"accuracy"` in [`compile`](https://keras.io/api/models/model_training_apis/). Keras's class
+/// `Accuracy` is [`ExactAccuracy`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy;
 
 impl Metric for Accuracy {
     fn config(&self) -> Option<crate::Config> {
-        Some(crate::Config::new("Accuracy"))
+        Some(crate::Config::new("accuracy"))
     }
 
     fn name(&self) -> String {
@@ -39,6 +40,40 @@ impl Metric for Accuracy {
             (false, true) => SparseCategoricalAccuracy.update(tally, target, prediction),
             (false, false) => CategoricalAccuracy.update(tally, target, prediction),
         }
+    }
+}
+
+/// How often predictions are exactly the targets, number by number: for models that give class numbers themselves.
+///
+/// Keras has it as the class `Accuracy`, whose name in logs it shares with the word `"accuracy"`, which is [`Accuracy`].
+///
+/// # Shape
+/// Predictions and targets of the same shape; targets `[batch]` fit predictions `[batch, 1]`.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::metrics::{ExactAccuracy, Metric};
+/// let (y, p) = (Array::from([1f32, 2.0, 3.0, 4.0]), Array::from([0f32, 2.0, 3.0, 4.0]));
+/// assert_eq!(ExactAccuracy.measure(&y, &p)?, 0.75);
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+///
+/// Reference: [`keras.metrics.Accuracy`](https://keras.io/api/metrics/accuracy_metrics/).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExactAccuracy;
+
+impl Metric for ExactAccuracy {
+    fn config(&self) -> Option<crate::Config> {
+        Some(crate::Config::new("Accuracy"))
+    }
+
+    fn name(&self) -> String {
+        "accuracy".into()
+    }
+
+    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
+        add_hits(tally, &prediction.equal(fit_to(target, prediction)));
     }
 }
 
@@ -198,7 +233,7 @@ impl Metric for TopKAccuracy {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let right = fit_to(target, prediction).arg_max(-1);
-        add_hits(tally, &is_among_first(self.k, &right, prediction));
+        add_among_first(tally, self.k, &right, target, prediction);
     }
 }
 
@@ -244,14 +279,24 @@ impl Metric for SparseTopKAccuracy {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let right = class_numbers(target, prediction);
-        add_hits(tally, &is_among_first(self.k, &right, prediction));
+        add_among_first(tally, self.k, &right, target, prediction);
     }
 }
 
-/// Whether fewer than `k` classes have a greater value than the class `right`: equal values count in its favour.
-fn is_among_first(k: usize, right: &Tensor, prediction: &Tensor) -> Tensor {
+/// Counts as hits where fewer than `k` classes have a greater value than the class `right`: equal values count in its
+/// favour.
+#[track_caller]
+fn add_among_first(tally: &mut Tally, k: usize, right: &Tensor, target: &Tensor, prediction: &Tensor) {
+    let classes = prediction.dim(-1);
+    if right.check().is_ok() && (k == 0 || k > classes) {
+        return tally.refuse(
+            misfit(target, prediction)
+                .label(format!("so the right class cannot be among the first {k} of {classes}"))
+                .help("take a smaller `k`, from 1 to the number of classes"),
+        );
+    }
     let value = prediction.pick(right).expand(-1);
-    prediction.greater(value).cast(DType::I32).sum_along(-1).less(k as i32)
+    add_hits(tally, &prediction.greater(value).cast(DType::I32).sum_along(-1).less(k as i32));
 }
 
 fn add_hits(tally: &mut Tally, hits: &Tensor) {

@@ -5,14 +5,46 @@
 //! mean. Invariant: totals are 64-bit floats, so that counts stay exact.
 
 mod accuracy;
+mod auc;
+mod confusion;
+mod correlation;
+mod counts;
+mod f_score;
+mod iou;
+mod mean;
+mod operating_points;
+mod r2;
+mod regression;
+mod thresholds;
 
 pub use accuracy::{
-    Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKAccuracy,
-    TopKAccuracy,
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, ExactAccuracy, SparseCategoricalAccuracy,
+    SparseTopKAccuracy, TopKAccuracy,
+};
+pub use auc::{Auc, Curve, Summation};
+pub use confusion::{Precision, Recall};
+pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
+pub use counts::{FalseNegatives, FalsePositives, TrueNegatives, TruePositives};
+pub use f_score::{Average, F1Score, FBetaScore};
+pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
+pub use mean::{Mean, Sum};
+pub use operating_points::{
+    PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
+pub use r2::{Aggregation, R2Score};
+pub use regression::{CosineSimilarity, LogCoshError, RootMeanSquaredError};
+
+// Losses that Keras has as metrics too: here every loss is one.
+#[doc(no_inline)]
+pub use crate::losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, MeanAbsoluteError,
+    MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson,
+    SparseCategoricalCrossentropy, SquaredHinge,
 };
 
-use crate::losses::{Loss, MeanSquaredError, weigh};
-use carnyx_graph::{Array, DType, Result, Tensor, Variable};
+use crate::engine::{Eval, Updates};
+use crate::losses::{Loss, weigh};
+use carnyx_graph::{Array, DType, Error, Result, Shape, Tensor, Variable};
 use std::collections::BTreeMap;
 
 /// A number that says how good predictions are, over many batches.
@@ -83,6 +115,70 @@ pub trait Metric: Send + Sync + 'static {
     fn result(&self, tally: &Tally) -> Result<f64> {
         tally.mean()
     }
+
+    /// The numbers of a metric that has several, one for each class or threshold: the logs hold them as `name_0`,
+    /// `name_1`, … in place of the [`result`](Metric::result). Empty, if that is the only number.
+    ///
+    /// # Errors
+    /// As for [`result`](Metric::result).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor};
+    /// # use carnyx_nn::{Eval, Updates};
+    /// use carnyx_nn::metrics::{F1Score, Metric, Tally};
+    /// let y = Tensor::from(&Array::from([[1f32, 0.0], [0.0, 1.0]]));
+    /// let mut tally = Tally::default();
+    /// F1Score.update(&mut tally, &y, &y);
+    /// Tensor::scalar(0f32).eval_with(Updates::from(tally.take_updates()))?;
+    /// assert_eq!(F1Score.each(&tally)?.len(), 2);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    fn each(&self, tally: &Tally) -> Result<Vec<f64>> {
+        let _ = tally;
+        Ok(Vec::new())
+    }
+
+    /// Whether this metric can make sense of the values of `targets`, given the shape of the predictions. Called once
+    /// before training.
+    ///
+    /// # Errors
+    /// `data`, with the first value that makes no sense and its row.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::{Array, Shape};
+    /// use carnyx_nn::metrics::{Metric, Precision};
+    /// let labels = Array::from([0u8, 7]);
+    /// assert!(Precision.check_targets(&labels, &Shape::from([2, 1])).is_err());
+    /// ```
+    fn check_targets(&self, targets: &Array, prediction: &Shape) -> Result {
+        let _ = (targets, prediction);
+        Ok(())
+    }
+
+    /// The metric of these targets and predictions, at once.
+    ///
+    /// # Errors
+    /// What [`check_targets`](Metric::check_targets) says, and shapes that do not fit.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::Array;
+    /// use carnyx_nn::metrics::{Accuracy, Metric};
+    /// let (y, p) = (Array::from([1f32, 0.0]), Array::from([0.9f32, 0.8]));
+    /// assert_eq!(Accuracy.measure(&y, &p)?, 0.5);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    #[track_caller]
+    fn measure(&self, targets: &Array, predictions: &Array) -> Result<f64> {
+        let (target, prediction) = (Tensor::from(targets), Tensor::from(predictions));
+        self.check_targets(targets, &prediction.shape())?;
+        let mut tally = Tally::default();
+        self.update(&mut tally, &target, &prediction);
+        Tensor::scalar(0f32).eval_with(Updates::from(tally.take_updates()))?;
+        self.result(&tally)
+    }
 }
 
 /// The mean over all samples.
@@ -92,45 +188,26 @@ impl<L: Loss> Metric for L {
     }
 
     fn config(&self) -> Option<crate::Config> {
-        Loss::config(self)
+        Loss::config(self).map(|config| config.in_metric(&Loss::name(self)))
     }
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
-        tally.add_mean(&self.per_sample(target, prediction));
+        let values = self.per_sample(target, prediction);
+        match self.counted(target, prediction) {
+            Some(counted) => tally.add_mean_where(&values, &counted),
+            None => tally.add_mean(&values),
+        }
+    }
+
+    fn check_targets(&self, targets: &Array, prediction: &Shape) -> Result {
+        Loss::check(self, targets, prediction)
     }
 }
 
-/// The square root of the mean of squared errors: an error in the unit of the targets.
-///
-/// # Shape
-/// As for [`MeanSquaredError`].
-///
-/// # Example
-/// ```
-/// use carnyx_nn::metrics::{Metric, RootMeanSquaredError};
-/// assert_eq!(RootMeanSquaredError.name(), "root_mean_squared_error");
-/// ```
-///
-/// Reference: [`keras.metrics.RootMeanSquaredError`](https://keras.io/api/metrics/regression_metrics/).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RootMeanSquaredError;
-
-impl Metric for RootMeanSquaredError {
-    fn config(&self) -> Option<crate::Config> {
-        Some(crate::Config::new("RootMeanSquaredError"))
-    }
-
-    fn name(&self) -> String {
-        "root_mean_squared_error".into()
-    }
-
-    fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
-        tally.add_mean(&MeanSquaredError.per_sample(target, prediction));
-    }
-
-    fn result(&self, tally: &Tally) -> Result<f64> {
-        tally.mean().map(f64::sqrt)
-    }
+/// A metric that cannot compare targets and predictions of these shapes.
+fn misfit(target: &Tensor, prediction: &Tensor) -> Error {
+    let (target, prediction) = (target.shape(), prediction.shape());
+    Error::new("metric-shape", format!("the targets have shape {target}, the predictions {prediction}"))
 }
 
 /// The running totals of one metric, by name: zeros before the first batch.
@@ -227,6 +304,29 @@ impl Tally {
             let count = values.shape().elements().unwrap_or(0);
             self.add_weighted(&values.sum(), count as f64);
         }
+    }
+
+    /// Adds the `values` that are `counted` (truth values of their shape) to a mean.
+    pub(crate) fn add_mean_where(&mut self, values: &Tensor, counted: &Tensor) {
+        let counted = counted.cast(DType::F64);
+        self.add("total", &self.weigh(&(values.cast(DType::F64) * &counted)).sum());
+        self.add("count", &self.weigh(&counted).sum());
+    }
+
+    /// Makes the program that is being traced fail with `error`, before its first run: for a metric that does not fit
+    /// its output.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Error;
+    /// # use carnyx_nn::metrics::Tally;
+    /// let mut tally = Tally::default();
+    /// tally.refuse(Error::new("metric-shape", "one column is needed"));
+    /// assert!(tally.take_updates()[0].1.check().is_err());
+    /// ```
+    #[track_caller]
+    pub fn refuse(&mut self, error: Error) {
+        self.add("refused", &Tensor::invalid(error));
     }
 
     /// Adds a sum of `count` values to a mean.

@@ -61,8 +61,8 @@ pub(crate) struct Prepared {
     pub(crate) session: Box<dyn Session>,
     /// For each input slot the place among the data's arrays: inputs, then targets, then weights.
     pub(crate) feeds: Vec<usize>,
-    /// For each loss: which targets it compares, and the shape of the predictions.
-    compared: Vec<(usize, Shape)>,
+    /// For each loss and metric: which targets it compares, and the shape of the predictions.
+    compared: Vec<(Kind, usize, Shape)>,
 }
 
 /// A number in the logs, with its running totals.
@@ -73,7 +73,7 @@ struct Score {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// The whole loss.
     Total,
     /// One term of the loss, by its place among the resolved ones.
@@ -329,7 +329,12 @@ impl Core {
         self.prepare(key, graph, Vec::new())
     }
 
-    pub(super) fn prepare(&self, key: Key, graph: Graph, compared: Vec<(usize, Shape)>) -> Result<Prepared> {
+    pub(super) fn prepare(
+        &self,
+        key: Key,
+        graph: Graph,
+        compared: Vec<(Kind, usize, Shape)>,
+    ) -> Result<Prepared> {
         initialize_on(self.executor(), &graph.variables, self.seed)?;
         let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, &key)).collect();
         let structure = graph.key();
@@ -355,14 +360,14 @@ impl Core {
 
         let mut losses = Vec::new();
         let mut compared = Vec::new();
-        for (output, term) in &terms {
+        for (i, (output, term)) in terms.iter().enumerate() {
             let target = target_of[*output].unwrap_or(0);
             let (answer, prediction) = (&targets[target], &outputs[*output]);
             let loss = match &weights[target] {
                 Some(weights) => term.loss().of_weighted(answer, prediction, weights),
                 None => term.loss().of(answer, prediction),
             };
-            if let Err(error) = loss.check() {
+            if let Err(error) = loss.check().and_then(|()| is_one_number(&loss)) {
                 let name = term.loss().name();
                 return Err(if names.len() > 1 {
                     e_at(error, site).note(format!("in the loss `{name}` on the output `{}`", names[*output]))
@@ -370,7 +375,7 @@ impl Core {
                     e_at(error, site).note(format!("in the loss `{name}`"))
                 });
             }
-            compared.push((target, outputs[*output].shape()));
+            compared.push((Kind::Term(i), target, outputs[*output].shape()));
             losses.push((loss, term.weight()));
         }
         let weighted: Vec<Tensor> = losses
@@ -399,13 +404,20 @@ impl Core {
                     let Watched { metric, is_weighted, .. } = &self.metrics[i];
                     score.tally.set_weights(weights[target].clone().filter(|_| *is_weighted));
                     metric.update(&mut score.tally, &targets[target], &outputs[output]);
+                    compared.push((score.kind, target, outputs[output].shape()));
                 }
             }
             for (variable, value) in score.tally.take_updates() {
                 if let Err(error) = value.check() {
-                    let error = e_at(error, site).note(format!("in the metric `{}`", score.name));
+                    let place = match score.kind {
+                        Kind::Metric(i, output) if names.len() > 1 => {
+                            let metric = self.metrics[i].metric.name();
+                            format!("in the metric `{metric}` on the output `{}`", names[output])
+                        }
+                        _ => format!("in the metric `{}`", score.name),
+                    };
                     self.scores.clear();
-                    return Err(error);
+                    return Err(e_at(error, site).note(place));
                 }
                 updates.push((variable, value));
             }
@@ -457,14 +469,25 @@ impl Core {
         Ok(scores)
     }
 
-    /// Whether the losses can make sense of the targets' values.
+    /// Whether losses and metrics can make sense of the targets' values.
     pub(crate) fn check_targets(&self, program: &Prepared, targets: &[Array]) -> Result {
         let terms = self.objective.terms();
-        for (i, (target, prediction)) in program.compared.iter().enumerate() {
-            // A single loss stands for all outputs.
-            let term = terms.get(i).or(terms.first());
-            if let (Some(term), Some(values)) = (term, targets.get(*target)) {
-                term.loss().check(values, prediction)?;
+        for (kind, target, prediction) in &program.compared {
+            let Some(values) = targets.get(*target) else { continue };
+            match *kind {
+                Kind::Term(i) => {
+                    // A single loss stands for all outputs.
+                    if let Some(term) = terms.get(i).or(terms.first()) {
+                        term.loss().check(values, prediction)?;
+                    }
+                }
+                Kind::Metric(i, _) => {
+                    let score = self.scores.iter().find(|score| score.kind == *kind);
+                    let place = score.map(|score| format!("in the metric `{}`", score.name));
+                    let checked = self.metrics[i].metric.check_targets(values, prediction);
+                    checked.map_err(|error| error.note(place.unwrap_or_default()))?;
+                }
+                Kind::Total => {}
             }
         }
         Ok(())
@@ -508,7 +531,16 @@ impl Core {
         for score in &self.scores {
             let value = match score.kind {
                 Kind::Total | Kind::Term(_) => score.tally.mean()?,
-                Kind::Metric(i, _) => self.metrics[i].metric.result(&score.tally)?,
+                Kind::Metric(i, _) => {
+                    let each = self.metrics[i].metric.each(&score.tally)?;
+                    for (i, value) in each.iter().enumerate() {
+                        logs.set(&format!("{prefix}{}_{i}", score.name), *value);
+                    }
+                    if !each.is_empty() {
+                        continue;
+                    }
+                    self.metrics[i].metric.result(&score.tally)?
+                }
             };
             if prefix.is_empty() {
                 logs.set(&score.name, value);
@@ -536,9 +568,21 @@ pub(crate) struct Answer {
 pub(super) struct Described {
     loss: Tensor,
     updates: Vec<(Variable, Tensor)>,
-    compared: Vec<(usize, Shape)>,
+    compared: Vec<(Kind, usize, Shape)>,
     /// The loss of each output that has one, with its weight.
     pub(super) heads: Vec<(Arc<str>, Tensor)>,
+}
+
+/// That training can make a loss small.
+fn is_one_number(loss: &Tensor) -> Result {
+    if loss.rank() == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        "loss-shape",
+        format!("the loss has shape {}, but training needs one number", loss.shape()),
+    )
+    .help("take another `reduction`: `Reduction::None` gives one number for each sample"))
 }
 
 /// Which targets belong to each output: one for each of them, or one for each loss.

@@ -91,6 +91,22 @@ impl Config {
         self
     }
 
+    /// The field, if the thing is not as it is when nothing is said.
+    pub(crate) fn unless_default<T: PartialEq + Into<Value>>(
+        self,
+        name: &'static str,
+        value: T,
+        default: T,
+    ) -> Config {
+        if value == default { self } else { self.field(name, value) }
+    }
+
+    /// A loss that is reduced in this way, or as all are when nothing is said.
+    pub(crate) fn reduced(mut self, word: Option<&'static str>) -> Config {
+        self.fields.retain(|(name, _)| *name != "reduction");
+        word.into_iter().fold(self, |config, word| config.field("reduction", word))
+    }
+
     pub(crate) fn variable(mut self, name: &'static str, variable: &Variable) -> Config {
         self.variables.push((name.to_owned(), variable.clone()));
         self
@@ -336,6 +352,28 @@ impl<'a> Fields<'a> {
         self.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or_else(|| self.wrong(name, "a list"))
     }
 
+    /// A list of numbers.
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        let numbers: Option<Vec<f64>> = self.list(name)?.iter().map(Value::as_f64).collect();
+        numbers.ok_or_else(|| self.wrong(name, "a list of numbers"))
+    }
+
+    /// That there are no other fields than those in the lists of `known` ones.
+    pub(super) fn no_others(&self, known: &[&[&str]]) -> Result {
+        let Some(fields) = self.value.as_object() else { return Ok(()) };
+        let is_known = |name: &str| known.iter().any(|list| list.contains(&name));
+        match fields.iter().find(|(name, value)| !value.is_null() && !is_known(name)) {
+            Some((name, value)) => Err(self.unsupported(name, value)),
+            None => Ok(()),
+        }
+    }
+
+    fn unsupported(&self, name: &str, value: &Value) -> Error {
+        bad(format!("`{name}` of `{}` is {}", self.class, brief(value)))
+            .label("this is not supported")
+            .help("`load_weights` can read the weights alone, into a model of the same layers")
+    }
+
     /// Numbers in lists as an array of `f64`.
     pub(super) fn array(&self, name: &str) -> Result<Array> {
         let wrong = || self.wrong(name, "a number, or lists of numbers that are of equal length");
@@ -362,9 +400,7 @@ impl<'a> Fields<'a> {
             if value.as_f64().is_some() && value.as_f64() == default.as_f64() {
                 continue;
             }
-            return Err(bad(format!("`{name}` of `{}` is {}", self.class, brief(value)))
-                .label("this is not supported")
-                .help("`load_weights` can read the weights alone, into a model of the same layers"));
+            return Err(self.unsupported(name, value));
         }
         Ok(())
     }

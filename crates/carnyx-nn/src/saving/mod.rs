@@ -14,6 +14,8 @@ mod expression;
 mod initializers;
 mod layers;
 mod legacy;
+mod losses;
+mod metrics;
 mod report;
 mod structure;
 mod traced;

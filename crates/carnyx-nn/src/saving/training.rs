@@ -5,20 +5,15 @@
 //! everything again, so that Carnyx reads back exactly what it wrote; Keras drops it when it writes the file anew.
 
 use super::SaveReport;
-use super::config::{Config, Fields, bad, brief, object};
-use super::traced::{TRACED_LOSS, read_loss};
+use super::config::{Fields, bad, brief, object};
+use super::losses::{loss, missing};
+use super::metrics::metric;
+use super::traced::TRACED_LOSS;
 use super::weights::{Assignment, Layout, fitting};
 use crate::losses::{Loss, Objective, Term};
-use crate::metrics::{
-    Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, RootMeanSquaredError, SparseCategoricalAccuracy,
-    SparseTopKAccuracy, TopKAccuracy,
-};
+use crate::metrics::Metric;
 use crate::models::trace::{Core, Watched};
 use crate::optimizers::{Adam, Optimizer, Sgd};
-use crate::{
-    BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError,
-    SparseCategoricalCrossentropy,
-};
 use carnyx_file::Value;
 use carnyx_graph::{Array, DType, Dim, Error, Facts, Result, Tensor, Variable};
 use std::sync::Arc;
@@ -95,11 +90,7 @@ fn loss_json(loss: &dyn Loss) -> Result<Value> {
 
 fn metric_json(metric: &dyn Metric) -> Result<Value> {
     let config = metric.config().ok_or_else(|| cannot_save("metric", &metric.name()))?;
-    // Keras's class of this name compares values for equality; its word is what chooses by the targets.
-    if config.class == "Accuracy" {
-        return Ok(Value::from("accuracy"));
-    }
-    Ok(config.json("keras.metrics"))
+    Ok(super::metrics::json(&config))
 }
 
 /// The `compile_config` of Keras; nothing if Keras could not read it.
@@ -353,127 +344,6 @@ fn for_outputs<'a>(
     Ok(outputs.iter().map(|output| map.get(&**output).and_then(some)).collect())
 }
 
-/// The names by which Keras knows a loss or a metric, with its class.
-const WORDS: [(&str, &str); 20] = [
-    ("mse", "MeanSquaredError"),
-    ("MSE", "MeanSquaredError"),
-    ("mean_squared_error", "MeanSquaredError"),
-    ("mae", "MeanAbsoluteError"),
-    ("MAE", "MeanAbsoluteError"),
-    ("mean_absolute_error", "MeanAbsoluteError"),
-    ("bce", "BinaryCrossentropy"),
-    ("BCE", "BinaryCrossentropy"),
-    ("binary_crossentropy", "BinaryCrossentropy"),
-    ("categorical_crossentropy", "CategoricalCrossentropy"),
-    ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"),
-    ("accuracy", "accuracy"),
-    ("acc", "accuracy"),
-    ("binary_accuracy", "BinaryAccuracy"),
-    ("categorical_accuracy", "CategoricalAccuracy"),
-    ("sparse_categorical_accuracy", "SparseCategoricalAccuracy"),
-    ("top_k_categorical_accuracy", "TopKCategoricalAccuracy"),
-    ("sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy"),
-    ("root_mean_squared_error", "RootMeanSquaredError"),
-    ("rmse", "RootMeanSquaredError"),
-];
-
-/// Class and fields of a loss or a metric, which may be a word, a function or an object.
-fn described<'a>(value: &'a Value, what: &str) -> Result<Fields<'a>> {
-    let word = value.as_str().or_else(|| {
-        let config = value.get("config");
-        match value.get("class_name").and_then(Value::as_str) {
-            Some("function") => config.and_then(Value::as_str),
-            // How Keras 2 writes metrics that it chose by the targets.
-            Some("MeanMetricWrapper") => config.and_then(|config| config.get("fn")).and_then(Value::as_str),
-            _ => None,
-        }
-    });
-    let Some(word) = word else { return Fields::of(value, what) };
-    let class = WORDS.iter().find(|(known, _)| *known == word).map_or(word, |(_, class)| class);
-    Ok(Fields { class, value: &Value::Null })
-}
-
-const LOSSES: [&str; 5] = [
-    "MeanSquaredError",
-    "MeanAbsoluteError",
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "SparseCategoricalCrossentropy",
-];
-
-/// The loss of a class, as a loss or as the metric that every loss is.
-macro_rules! loss_of_class {
-    ($class:expr, $logits:expr) => {
-        match ($class, $logits) {
-            ("MeanSquaredError", _) => Some(Arc::new(MeanSquaredError) as _),
-            ("MeanAbsoluteError", _) => Some(Arc::new(MeanAbsoluteError) as _),
-            ("BinaryCrossentropy", false) => Some(Arc::new(BinaryCrossentropy) as _),
-            ("BinaryCrossentropy", true) => Some(Arc::new(BinaryCrossentropy.from_logits()) as _),
-            ("CategoricalCrossentropy", false) => Some(Arc::new(CategoricalCrossentropy) as _),
-            ("CategoricalCrossentropy", true) => Some(Arc::new(CategoricalCrossentropy.from_logits()) as _),
-            ("SparseCategoricalCrossentropy", false) => Some(Arc::new(SparseCategoricalCrossentropy) as _),
-            ("SparseCategoricalCrossentropy", true) => {
-                Some(Arc::new(SparseCategoricalCrossentropy.from_logits()) as _)
-            }
-            _ => None,
-        }
-    };
-}
-
-fn loss(value: &Value) -> Result<Arc<dyn Loss>> {
-    let fields = described(value, "a loss")?;
-    if fields.class == TRACED_LOSS {
-        return Ok(Arc::new(read_loss(fields)?));
-    }
-    fields.only(&[
-        ("reduction", Value::from("sum_over_batch_size")),
-        ("label_smoothing", Value::from(0.0)),
-        ("axis", Value::from(-1)),
-        ("ignore_class", Value::Null),
-    ])?;
-    let logits = fields.truth("from_logits", false)?;
-    loss_of_class!(fields.class, logits).ok_or_else(|| missing("loss", fields.class, &LOSSES))
-}
-
-const METRICS: [&str; 11] = [
-    "accuracy",
-    "BinaryAccuracy",
-    "CategoricalAccuracy",
-    "SparseCategoricalAccuracy",
-    "TopKCategoricalAccuracy",
-    "SparseTopKCategoricalAccuracy",
-    "RootMeanSquaredError",
-    "MeanSquaredError",
-    "MeanAbsoluteError",
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-];
-
-fn metric(value: &Value) -> Result<Arc<dyn Metric>> {
-    let fields = described(value, "a metric")?;
-    fields.only(&[("label_smoothing", Value::from(0.0)), ("axis", Value::from(-1))])?;
-    let k = || if fields.get("k").is_some() { fields.count("k") } else { Ok(5) };
-    let logits = fields.truth("from_logits", false)?;
-    Ok(match fields.class {
-        "accuracy" => Arc::new(Accuracy),
-        "BinaryAccuracy" => Arc::new(BinaryAccuracy::threshold(fields.number("threshold", Some(0.5))?)),
-        "CategoricalAccuracy" => Arc::new(CategoricalAccuracy),
-        "SparseCategoricalAccuracy" => Arc::new(SparseCategoricalAccuracy),
-        "TopKCategoricalAccuracy" => Arc::new(TopKAccuracy::new(k()?)),
-        "SparseTopKCategoricalAccuracy" => Arc::new(SparseTopKAccuracy::new(k()?)),
-        "RootMeanSquaredError" => Arc::new(RootMeanSquaredError),
-        class => {
-            return loss_of_class!(class, logits).ok_or_else(|| missing("metric", class, &METRICS));
-        }
-    })
-}
-
-fn missing(what: &str, class: &str, known: &[&str]) -> Error {
-    bad(format!("there is no {what} `{class}`"))
-        .suggest(class, known)
-        .note("`load_network` reads the model without it, to be compiled in Rust")
-}
-
 /// What changes the steps of an optimizer of Keras, and what Carnyx has not.
 const NOT_YET: [&str; 6] = [
     "weight_decay",
@@ -579,12 +449,4 @@ pub(super) fn restore_optimizer(optimizer: &mut Optimizer, layout: &Layout, arra
     }
     super::weights::assign_all(assignments)?;
     optimizer.set_iterations(iterations as i64)
-}
-
-impl Config {
-    /// A loss, for predictions that are logits or not.
-    pub(crate) fn loss(class: &'static str, from_logits: bool) -> Config {
-        let config = Config::new(class);
-        if from_logits { config.field("from_logits", true) } else { config }
-    }
 }
