@@ -19,3 +19,4 @@ mod steps;
 mod streams;
 mod tables;
 mod weights;
+mod words;
