@@ -33,7 +33,7 @@ fn main() -> Result {
         .then(Dropout::new(0.25))
         .then(Dense::new(32).activation(Tanh))
         .then(Dense::new(3).activation(Softmax))
-        .compile(Adam::new(0.02), SparseCategoricalCrossentropy)
+        .compile(Adam::new(0.05), SparseCategoricalCrossentropy)
         .metric(Accuracy)
         .on_executor(Arc::new(Cpu::new(threads)));
 
