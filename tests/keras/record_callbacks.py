@@ -229,6 +229,33 @@ def csv_logger():
     return cases
 
 
+def directions():
+    """Which way is better for each metric that Keras knows, by its name in the logs."""
+    arguments = {
+        "PrecisionAtRecall": {"recall": 0.5},
+        "RecallAtPrecision": {"precision": 0.5},
+        "SensitivityAtSpecificity": {"specificity": 0.5},
+        "SpecificityAtSensitivity": {"sensitivity": 0.5},
+        "IoU": {"num_classes": 2, "target_class_ids": [0]},
+        "BinaryIoU": {},
+        "MeanIoU": {"num_classes": 2},
+        "OneHotIoU": {"num_classes": 2, "target_class_ids": [0]},
+        "OneHotMeanIoU": {"num_classes": 2},
+    }
+    known = []
+    for name in sorted(dir(keras.metrics)):
+        metric_class = getattr(keras.metrics, name)
+        if isinstance(metric_class, type) and issubclass(metric_class, keras.metrics.Metric):
+            try:
+                metric = metric_class(**arguments.get(name, {}))
+            except (TypeError, ValueError):
+                continue
+            direction = getattr(metric, "_direction", None)
+            if direction is not None:
+                known.append({"name": metric.name, "direction": direction})
+    return known
+
+
 def behaviours():
     """What README.md says of callbacks, with evidence."""
     facts = []
@@ -313,6 +340,7 @@ def main():
         "reduce_lr_on_plateau": reduce_lr_on_plateau(),
         "model_checkpoint": model_checkpoint(),
         "csv_logger": csv_logger(),
+        "directions": directions(),
         "behaviours": behaviours(),
     }
     lists = {name: value for name, value in record.items() if isinstance(value, list)}

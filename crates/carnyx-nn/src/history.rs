@@ -227,9 +227,12 @@ impl History {
     }
 }
 
-/// Whether greater numbers of this name are better: accuracies, and what has the name of a share of hits.
+/// Whether greater numbers of this name are better: shares of hits, and what says how far two things agree.
 pub(crate) fn more_is_better(name: &str) -> bool {
-    ["accuracy", "auc", "precision", "recall", "f1", "r2"].iter().any(|word| name.contains(word))
+    let shares = ["accuracy", "auc", "precision", "recall", "f1", "fbeta", "sensitivity", "specificity"];
+    let agreements = ["r2", "correlation", "similarity", "io_u"];
+    // An output may have any name, and its loss begins with it.
+    !name.ends_with("loss") && shares.iter().chain(&agreements).any(|word| name.contains(word))
 }
 
 /// One line for each epoch.

@@ -176,3 +176,24 @@ fn csv_logger() {
         Ok(())
     });
 }
+
+#[test]
+fn the_way_that_is_better_follows_from_the_name() {
+    compare(&file("callbacks").parts("directions"), &[], |case, comparison| {
+        for name in [case.name().to_owned(), format!("val_{}", case.name()), format!("{}_loss", case.name())]
+        {
+            let log = at_epoch_end(|run| {
+                run.logs.set(&name, [0.5, 0.25, 0.75][run.epoch]);
+                Ok(())
+            });
+            let mut stopping = EarlyStopping::patience(9).monitor(&name);
+            let (x, y) = data(1);
+            let fit = Fit::epochs(3).verbose(Verbosity::Silent).callback(log).callback(&mut stopping);
+            model().fit((&x, &y), fit)?;
+            let is_up = case.text("direction") == "up" && !name.ends_with("loss");
+            let best = if is_up { 0.75 } else { 0.25 };
+            comparison.holds(&format!("the best `{name}` is {best}"), stopping.best == Some(best));
+        }
+        Ok(())
+    });
+}

@@ -38,7 +38,8 @@ impl Monitor {
     }
 
     fn direction(&self) -> Result<Direction> {
-        let smaller = ["loss", "error", "crossentropy", "divergence", "hinge", "poisson", "learning_rate"];
+        let smaller =
+            ["loss", "error", "crossentropy", "divergence", "hinge", "poisson", "logcosh", "learning_rate"];
         let name = self.name.as_str();
         match self.direction {
             Some(direction) => Ok(direction),
