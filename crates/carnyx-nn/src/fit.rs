@@ -388,6 +388,7 @@ pub(crate) fn fit(
     }
     let data = source.first(core, first_epoch, Role::Training, site)?;
     let training = options.check(data.num_samples()).map_err(at)?;
+    optimizer.check().map_err(at)?;
     data.check(Role::Training).map_err(at)?;
     let mut validation = validation_of(core, &mut options, &data, training, site)?;
     let data = match &mut source {
@@ -482,6 +483,7 @@ pub(crate) fn fit(
         (run.epoch, run.step) = (run.epoch + 1, 0);
         callbacks.epoch_done(core, &mut run)?;
     }
+    run.optimizer.assign_averages(&core.network.variables)?;
     callbacks.call(Moment::TrainEnd, core, &mut run)?;
     callbacks.done();
     Ok(run.watched.history)

@@ -59,7 +59,10 @@ pub use models::{
     Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary, SuspectedLabel,
 };
 pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Visitor};
-pub use optimizers::{Adam, Optimizer, Rule, Sgd};
+pub use optimizers::{
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, Optimizer,
+    OptimizerOptions, RmsProp, Rule, Sgd,
+};
 pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
 pub use progress::Verbosity;
 pub use regularizers::{L1, L1L2, L2, OrthogonalRegularizer, Regularizer};

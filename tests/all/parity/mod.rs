@@ -5,6 +5,7 @@
 //! `keras/README.md`, which says how far rounding alone moves the recorded numbers.
 
 mod activations;
+mod attributes;
 mod callbacks;
 mod compiled;
 mod initializers;
@@ -13,5 +14,6 @@ mod losses;
 mod metrics;
 mod optimizers;
 pub(crate) mod recorded;
+mod rules;
 mod training;
 mod weights;

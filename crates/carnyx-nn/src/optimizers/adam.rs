@@ -1,7 +1,8 @@
 //! Adam: steps scaled by running averages of the gradient and of its square.
 
-use super::{Rule, Slots, Step};
-use carnyx_graph::Tensor;
+use super::{Bounds, Rule, Setting, Slots, Step};
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Steps of nearly equal size in each direction, whatever the size of the gradient.
 ///
@@ -80,6 +81,12 @@ impl Adam {
         self.amsgrad = true;
         self
     }
+
+    /// What a file says of this rule under the name of its class.
+    pub(super) fn config_as(&self, class: &'static str) -> Config {
+        let config = Config::new(class).field("beta_1", self.beta_1).field("beta_2", self.beta_2);
+        config.field("epsilon", self.epsilon).field("amsgrad", self.amsgrad)
+    }
 }
 
 /// Keras's default: a learning rate of 0.001.
@@ -94,12 +101,19 @@ impl Rule for Adam {
         "adam"
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Adam").field("beta_1", self.beta_1).field("beta_2", self.beta_2);
-        Some(config.field("epsilon", self.epsilon).field("amsgrad", self.amsgrad))
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::new("beta_1", self.beta_1, Bounds::Decay),
+            Setting::new("beta_2", self.beta_2, Bounds::Decay),
+            Setting::new("epsilon", self.epsilon, Bounds::Positive),
+        ]
     }
 
-    fn slot_names(&self) -> &'static [&'static [&'static str]] {
+    fn config(&self) -> Option<Config> {
+        Some(self.config_as("Adam"))
+    }
+
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         if self.amsgrad {
             &[&["momentum", "velocity"], &["greatest_velocity"]]
         } else {

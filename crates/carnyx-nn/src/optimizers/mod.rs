@@ -2,214 +2,52 @@
 //!
 //! A [`Rule`] is pure arithmetic on tensors: the new weight from the old one, its gradient, and the slots that the
 //! rule remembers. An [`Optimizer`] is a rule at work: it owns the slots, counts the steps and holds the learning
-//! rate. The arithmetic becomes part of the training program; the learning rate is a variable of it, so changing
-//! it between two steps plans nothing anew.
+//! rate. What every optimizer can do beside its rule, such as clipping gradients, is chained on either of them
+//! ([`OptimizerOptions`]). All of it becomes part of the training program; the learning rate is a variable of it, so
+//! changing it between two steps plans nothing anew.
 
+mod adadelta;
+mod adafactor;
+mod adagrad;
 mod adam;
+mod adamax;
+mod adamw;
+mod ftrl;
+mod lamb;
+mod lion;
+mod muon;
+mod nadam;
+mod options;
+mod program;
+mod rmsprop;
+mod rule;
+mod settings;
 mod sgd;
 
+pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
+pub use adamw::AdamW;
+pub use ftrl::Ftrl;
+pub use lamb::Lamb;
+pub use lion::Lion;
+pub use muon::Muon;
+pub use nadam::Nadam;
+pub use options::OptimizerOptions;
+pub(crate) use options::{Average, Options};
+pub use rmsprop::RmsProp;
+pub use rule::{Rule, Slots, Step};
+pub use settings::{Bounds, Setting};
 pub use sgd::Sgd;
 
 use crate::Forks;
 use crate::engine::Updates;
 use carnyx_graph::{Array, DType, Gradients, Result, Tensor, Variable};
-use std::collections::BTreeMap;
+use rule::{Memory, made, slot_of};
 use std::fmt;
 use std::sync::Arc;
-
-/// How one weight moves.
-///
-/// # Example
-/// A rule of one's own: the sign of the gradient only.
-/// ```
-/// use carnyx_graph::Tensor;
-/// use carnyx_nn::optimizers::{Optimizer, Rule, Slots, Step};
-///
-/// struct SignDescent(f64);
-/// impl Rule for SignDescent {
-///     fn name(&self) -> &'static str {
-///         "sign_descent"
-///     }
-///     fn learning_rate(&self) -> f64 {
-///         self.0
-///     }
-///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, _: &mut Slots) -> Tensor {
-///         weight - gradient.sign() * &at.learning_rate
-///     }
-/// }
-/// let optimizer = Optimizer::new(SignDescent(0.01));
-/// assert_eq!(optimizer.learning_rate, 0.01);
-/// ```
-pub trait Rule: Send + Sync + 'static {
-    /// The name in summaries and files: the type's name in snake case.
-    ///
-    /// # Example
-    /// ```
-    /// # use carnyx_graph::Tensor;
-    /// use carnyx_nn::Sgd;
-    /// use carnyx_nn::optimizers::Rule;
-    /// assert_eq!(Rule::name(&Sgd::new(0.1)), "sgd");
-    /// ```
-    fn name(&self) -> &'static str;
-
-    /// The learning rate at first.
-    ///
-    /// # Example
-    /// ```
-    /// # use carnyx_graph::Tensor;
-    /// use carnyx_nn::Sgd;
-    /// use carnyx_nn::optimizers::Rule;
-    /// assert_eq!(Rule::learning_rate(&Sgd::new(0.1)), 0.1);
-    /// ```
-    fn learning_rate(&self) -> f64;
-
-    /// What a saved file says of this rule; `None` if no file can describe it.
-    #[doc(hidden)]
-    fn config(&self) -> Option<crate::Config> {
-        None
-    }
-
-    /// The names of the slots in the order of Keras's files: groups, within which they alternate from weight to weight.
-    #[doc(hidden)]
-    fn slot_names(&self) -> &'static [&'static [&'static str]] {
-        &[]
-    }
-
-    /// The new value of `weight`.
-    ///
-    /// # Example
-    /// ```
-    /// # use carnyx_graph::Tensor;
-    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
-    ///
-    /// struct Averaged;
-    /// impl Rule for Averaged {
-    ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
-    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
-    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
-    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
-    ///     }
-    /// }
-    /// ```
-    fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor;
-}
-
-/// Where training stands, as part of the program.
-///
-/// # Example
-/// ```
-/// # use carnyx_graph::Tensor;
-/// use carnyx_nn::optimizers::{Rule, Slots, Step};
-///
-/// struct Averaged;
-/// impl Rule for Averaged {
-///     fn name(&self) -> &'static str { "averaged" }
-///     fn learning_rate(&self) -> f64 { 0.1 }
-///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
-///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
-///         weight - mean * &at.learning_rate / at.warmth(0.9)
-///     }
-/// }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The learning rate: one number.
-    pub learning_rate: Tensor,
-    /// The number of this step, from 1: one number of type `f32`.
-    pub number: Tensor,
-}
-
-impl Step {
-    /// `1 - decay^number`: how much of a moving average that began at zero has been filled.
-    ///
-    /// # Example
-    /// ```
-    /// # use carnyx_graph::Tensor;
-    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
-    ///
-    /// struct Averaged;
-    /// impl Rule for Averaged {
-    ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
-    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
-    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
-    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
-    ///     }
-    /// }
-    /// ```
-    #[track_caller]
-    pub fn warmth(&self, decay: f64) -> Tensor {
-        1.0 - Tensor::scalar(decay as f32).pow(&self.number)
-    }
-}
-
-type Memory = BTreeMap<(u64, &'static str), Variable>;
-
-/// What a rule remembers of one weight.
-///
-/// # Example
-/// ```
-/// # use carnyx_graph::Tensor;
-/// use carnyx_nn::optimizers::{Rule, Slots, Step};
-///
-/// struct Averaged;
-/// impl Rule for Averaged {
-///     fn name(&self) -> &'static str { "averaged" }
-///     fn learning_rate(&self) -> f64 { 0.1 }
-///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
-///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
-///         weight - mean * &at.learning_rate / at.warmth(0.9)
-///     }
-/// }
-/// ```
-pub struct Slots<'a> {
-    weight: &'a Variable,
-    memory: &'a mut Memory,
-    updates: &'a mut Vec<(Variable, Tensor)>,
-}
-
-impl Slots<'_> {
-    /// Replaces the slot `name` (zeros at first, of the weight's shape and type) by `next(slot)`, and returns the
-    /// new value.
-    ///
-    /// # Example
-    /// ```
-    /// # use carnyx_graph::Tensor;
-    /// use carnyx_nn::optimizers::{Rule, Slots, Step};
-    ///
-    /// struct Averaged;
-    /// impl Rule for Averaged {
-    ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
-    ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
-    ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
-    ///         weight - mean * &at.learning_rate / at.warmth(0.9)
-    ///     }
-    /// }
-    /// ```
-    #[track_caller]
-    pub fn update(&mut self, name: &'static str, next: impl FnOnce(Tensor) -> Tensor) -> Tensor {
-        let slot = slot_of(self.memory, self.weight, name);
-        let value = next(Tensor::read(slot));
-        self.updates.push((slot.clone(), value.clone()));
-        value
-    }
-}
-
-/// The slot `name` of a weight, zeros at first.
-fn slot_of<'m>(memory: &'m mut Memory, weight: &Variable, name: &'static str) -> &'m mut Variable {
-    memory.entry((weight.id(), name)).or_insert_with(|| {
-        let shape = weight.shape().unwrap_or_default();
-        let slot = Variable::from(Array::zeros(shape, weight.dtype())).untrained();
-        match weight.path() {
-            Some(path) => slot.set_path(&format!("optimizer/{name}/{path}")),
-            None => slot.set_path(&format!("optimizer/{name}/{}", weight.id())),
-        }
-        slot
-    })
-}
 
 /// A rule at work: its learning rate, its memory of each weight, and the number of steps so far.
 ///
@@ -234,7 +72,11 @@ pub struct Optimizer {
     /// The size of the steps. May be changed at any time; the next step uses it.
     pub learning_rate: f64,
     rule: Arc<dyn Rule>,
+    options: Options,
+    /// What the rule remembers.
     memory: Memory,
+    /// What the options remember: averages of weights, sums of gradients.
+    kept: Memory,
     iterations: Variable,
     rate: Variable,
     rate_in_variable: f64,
@@ -257,22 +99,33 @@ impl Optimizer {
         iterations.set_path("optimizer/iterations");
         let rate = Variable::from(Array::scalar(learning_rate as f32)).untrained();
         rate.set_path("optimizer/learning_rate");
-        let (memory, rule) = (Memory::new(), Arc::new(rule));
-        Optimizer { learning_rate, rule, memory, iterations, rate, rate_in_variable: learning_rate }
+        Optimizer {
+            learning_rate,
+            options: Options { weight_decay: rule.default_weight_decay(), ..Options::default() },
+            rule: Arc::new(rule),
+            memory: Memory::new(),
+            kept: Memory::new(),
+            iterations,
+            rate,
+            rate_in_variable: learning_rate,
+        }
     }
 
     /// The same optimizer for a copy of the weights: what it remembers is copied with them.
     pub(crate) fn fork(&self, forks: &mut Forks) -> Optimizer {
-        let slot = |(&(weight, name), slot): (&(u64, &'static str), &Variable)| {
-            let weight = forks.copy_of(weight).map_or(weight, Variable::id);
+        let slot = |(&(weight, name), slot): (&(Option<u64>, &'static str), &Variable)| {
+            let weight = weight.map(|weight| forks.copy_of(weight).map_or(weight, Variable::id));
             ((weight, name), slot.fork())
         };
         Optimizer {
+            learning_rate: self.learning_rate,
+            rule: self.rule.clone(),
+            options: self.options.clone(),
             memory: self.memory.iter().map(slot).collect(),
+            kept: self.kept.iter().map(slot).collect(),
             iterations: self.iterations.fork(),
             rate: self.rate.fork(),
-            rule: self.rule.clone(),
-            ..*self
+            rate_in_variable: self.rate_in_variable,
         }
     }
 
@@ -290,7 +143,7 @@ impl Optimizer {
         self.rule.name()
     }
 
-    /// The number of steps so far.
+    /// The number of steps so far. Where gradients are accumulated, each batch counts.
     ///
     /// # Errors
     /// None in practice: the counter always has a value.
@@ -320,7 +173,7 @@ impl Optimizer {
     /// ```
     pub fn variables(&self) -> Vec<Variable> {
         let mut variables = vec![self.iterations.clone(), self.rate.clone()];
-        variables.extend(self.memory.values().cloned());
+        variables.extend(self.kept.values().chain(self.memory.values()).cloned());
         variables
     }
 
@@ -338,32 +191,138 @@ impl Optimizer {
 
     /// What a backup keeps beside the learning rate: the number of steps, and the slots.
     pub(crate) fn slots_and_count(&self) -> Vec<Variable> {
-        std::iter::once(&self.iterations).chain(self.memory.values()).cloned().collect()
+        let slots = self.kept.values().chain(self.memory.values());
+        std::iter::once(&self.iterations).chain(slots).cloned().collect()
+    }
+
+    /// That every setting is in its range and that the options do not contradict each other: what `fit` asks first.
+    ///
+    /// # Errors
+    /// `optimizer`, naming the setting, its value and its range.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Adam, Optimizer};
+    /// assert!(Optimizer::new(Adam::new(1e-3)).check().is_ok());
+    /// let error = Optimizer::new(Adam::new(1e-3).betas(0.9, 1.0)).check().unwrap_err();
+    /// assert_eq!(error.title(), "`beta_2` of the optimizer `adam` is 1");
+    /// ```
+    pub fn check(&self) -> Result {
+        Setting::new("learning_rate", self.learning_rate, Bounds::NotNegative).check(self.name())?;
+        self.rule.settings().iter().try_for_each(|setting| setting.check(self.name()))?;
+        self.options.check(self.name())
     }
 
     pub(crate) fn config(&self) -> Option<crate::Config> {
         self.rule.config()
     }
 
-    pub(crate) fn slot_names(&self) -> &'static [&'static [&'static str]] {
-        self.rule.slot_names()
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
-    /// The slot `name` of a weight, if the rule has used it.
-    pub(crate) fn slot(&self, weight: &Variable, name: &'static str) -> Option<&Variable> {
-        self.memory.get(&(weight.id(), name))
+    /// The slots of all `weights` in the order of Keras's files: those of the options, then those of the rule.
+    pub(crate) fn slots_of(&self, weights: &[Variable]) -> Vec<(Option<Variable>, Slot)> {
+        let each = |slot: Slot| weights.iter().map(move |weight| (Some(weight.clone()), slot));
+        let mut slots: Vec<(Option<Variable>, Slot)> = Vec::new();
+        if self.options.average.is_some() {
+            slots.extend(each(Slot::Kept(AVERAGE)));
+        }
+        if self.options.accumulation.is_some() {
+            slots.extend(each(Slot::Kept(ACCUMULATOR)));
+        }
+        let groups: Vec<_> = weights.iter().map(|weight| (weight, self.rule.slot_names(weight))).collect();
+        for group in 0..groups.iter().map(|(_, names)| names.len()).max().unwrap_or(0) {
+            for (weight, names) in &groups {
+                let names = names.get(group).copied().unwrap_or_default();
+                slots.extend(names.iter().map(|&name| (Some((*weight).clone()), Slot::Rule(name))));
+            }
+        }
+        slots.extend(self.rule.shared_names().iter().map(|&name| (None, Slot::Rule(name))));
+        slots
     }
 
-    /// The slot `name` of a weight, which is made if there is none.
-    pub(crate) fn make_slot(&mut self, weight: &Variable, name: &'static str) -> Variable {
-        slot_of(&mut self.memory, weight, name).clone()
+    /// A slot of a weight, or of all; it is made if there is none.
+    pub(crate) fn make_slot(&mut self, weight: Option<&Variable>, slot: Slot) -> Variable {
+        match slot {
+            Slot::Rule(name) => slot_of(&mut self.memory, &*self.rule, weight, name).clone(),
+            Slot::Kept(name) => kept_for(&mut self.kept, weight, name).clone(),
+        }
+    }
+
+    /// The value of a slot, or what it begins with.
+    pub(crate) fn slot_value(&self, weight: Option<&Variable>, slot: Slot) -> Result<Array> {
+        let key = (weight.map(Variable::id), slot.name());
+        let shape = weight.and_then(Variable::shape).unwrap_or_default();
+        match slot {
+            Slot::Rule(name) => {
+                self.memory.get(&key).map_or_else(|| Ok(self.rule.initial(name, &shape)), Variable::value)
+            }
+            Slot::Kept(_) => {
+                self.kept.get(&key).map_or_else(|| Ok(Array::zeros(shape, DType::F32)), Variable::value)
+            }
+        }
     }
 
     pub(crate) fn set_iterations(&mut self, iterations: i64) -> Result {
         self.iterations.assign(&Array::scalar(iterations))
     }
 
-    /// What one step changes: the weights, what the rule remembers of them, and the number of steps.
+    /// The moving average of a weight, where the optimizer keeps one and has made a step.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_graph::{Array, Variable};
+    /// use carnyx_nn::optimizers::{OptimizerOptions, Sgd};
+    /// let optimizer = Sgd::new(0.1).moving_average(0.99);
+    /// assert!(optimizer.average(&Variable::from(Array::scalar(1f32))).is_none()); // no step yet
+    /// ```
+    pub fn average(&self, weight: &Variable) -> Option<&Variable> {
+        self.kept.get(&(Some(weight.id()), AVERAGE))
+    }
+
+    /// Exchanges the weights that have a moving average with it: to evaluate with the averages and go on training,
+    /// exchange twice.
+    ///
+    /// # Errors
+    /// None in practice: an average has the shape of its weight.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// # use carnyx_nn::optimizers::OptimizerOptions;
+    /// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+    /// let mut model = Dense::new(1).compile(Sgd::new(0.1).moving_average(0.9), MeanSquaredError);
+    /// model.fit((&x, &y), Fit::epochs(1).verbose(Verbosity::Silent))?;
+    /// let weights = model.variables();
+    /// model.optimizer.swap_averages(&weights)?;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn swap_averages(&mut self, weights: &[Variable]) -> Result {
+        for weight in weights {
+            if let Some(average) = self.average(weight) {
+                let value = weight.value()?;
+                weight.assign(&average.value()?)?;
+                average.assign(&value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the trainable weights the values of their averages: what ends a fit with moving averages.
+    pub(crate) fn assign_averages(&self, weights: &[Variable]) -> Result {
+        for weight in weights.iter().filter(|weight| weight.is_trainable()) {
+            if let Some(average) = self.average(weight) {
+                weight.assign(&average.value()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What one step changes: the weights, what the rule remembers of them, and the number of steps. Gradients are
+    /// treated and weights bounded as the options and the constraints of the weights say. A setting out of its range
+    /// is an error where the step is computed.
     ///
     /// # Example
     /// ```
@@ -379,18 +338,14 @@ impl Optimizer {
     /// ```
     #[track_caller]
     pub fn update(&mut self, gradients: &Gradients) -> Updates {
+        if let Err(error) = self.check() {
+            let invalid = Tensor::invalid(error.at(std::panic::Location::caller()));
+            return Updates::default().and(&self.iterations, invalid);
+        }
         // The variable has no axes and the type f32, and so has the value: it always fits.
         let _ = self.synchronize();
-        let number = Tensor::read(&self.iterations) + 1i64;
-        let step = Step { learning_rate: Tensor::read(&self.rate), number: number.cast(DType::F32) };
-        let mut updates = Vec::new();
-        for (variable, gradient) in gradients.iter() {
-            let mut slots = Slots { weight: variable, memory: &mut self.memory, updates: &mut updates };
-            let value = self.rule.update(&Tensor::read(variable), gradient, &step, &mut slots);
-            updates.push((variable.clone(), constrained(variable, value)));
-        }
-        updates.push((self.iterations.clone(), number));
-        Updates::from(updates).at_step(self.iterations().unwrap_or(0))
+        let steps = self.iterations().unwrap_or(0);
+        Updates::from(self.describe_updates(gradients)).at_step(steps)
     }
 
     /// Brings a changed [`learning_rate`](Optimizer::learning_rate) into the variable that programs read.
@@ -409,10 +364,32 @@ impl Optimizer {
     }
 }
 
-/// The new value of a variable within the bounds that are attached to it.
-#[track_caller]
-fn constrained(variable: &Variable, value: Tensor) -> Tensor {
-    variable.constraint().map_or(value.clone(), |constraint| constraint.constrain(&value))
+/// The name of the moving average of a weight.
+const AVERAGE: &str = "average";
+/// The name of the sum of the gradients since the last update.
+const ACCUMULATOR: &str = "gradient_accumulator";
+
+/// A slot by its name, and who remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Rule(&'static str),
+    Kept(&'static str),
+}
+
+impl Slot {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Slot::Rule(name) | Slot::Kept(name) => name,
+        }
+    }
+}
+
+/// What an option remembers of a weight: zeros at first.
+fn kept_for<'m>(kept: &'m mut Memory, weight: Option<&Variable>, name: &'static str) -> &'m mut Variable {
+    kept.entry((weight.map(Variable::id), name)).or_insert_with(|| {
+        let shape = weight.and_then(Variable::shape).unwrap_or_default();
+        made(Array::zeros(shape, weight.map_or(DType::F32, Variable::dtype)), weight, name)
+    })
 }
 
 impl<R: Rule> From<R> for Optimizer {

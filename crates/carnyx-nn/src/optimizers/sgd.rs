@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::{Rule, Slots, Step};
-use carnyx_graph::Tensor;
+use super::{Bounds, Rule, Setting, Slots, Step};
+use carnyx_graph::{Tensor, Variable};
 
 /// Gradient descent on each batch: `w ← w - η g`; with momentum `v ← μ v - η g`, `w ← w + v`.
 ///
@@ -75,11 +75,15 @@ impl Rule for Sgd {
         "sgd"
     }
 
+    fn settings(&self) -> Vec<Setting> {
+        vec![Setting::new("momentum", self.momentum, Bounds::Share)]
+    }
+
     fn config(&self) -> Option<crate::Config> {
         Some(crate::Config::new("SGD").field("momentum", self.momentum).field("nesterov", self.nesterov))
     }
 
-    fn slot_names(&self) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         if self.momentum == 0.0 { &[] } else { &[&["velocity"]] }
     }
 

@@ -16,6 +16,7 @@ mod layers;
 mod legacy;
 mod losses;
 mod metrics;
+mod optimizers;
 mod report;
 mod structure;
 mod traced;
@@ -110,7 +111,7 @@ impl Stored {
         model.core.seed = self.progress.seed;
         model.core.epochs_trained = self.progress.epochs_trained;
         let arrays: Vec<&Array> = self.optimizer.iter().collect();
-        training::restore_optimizer(&mut model.optimizer, &layout, &arrays)?;
+        optimizers::restore_optimizer(&mut model.optimizer, &layout, &arrays)?;
         Ok(model)
     }
 }
@@ -317,7 +318,7 @@ fn saved(
         compile: training::compile_json(&compiled, &names)?,
         progress: training::progress_json(core, &compiled, &names, &layout)?,
         optimizer_name: optimizer.name(),
-        optimizer: training::optimizer_arrays(optimizer, &layout)?,
+        optimizer: optimizers::optimizer_arrays(optimizer, &layout)?,
         name,
         config,
         layout,

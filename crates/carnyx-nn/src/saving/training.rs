@@ -6,16 +6,17 @@
 
 use super::SaveReport;
 use super::config::{Fields, bad, brief, object};
-use super::losses::{loss, missing};
+use super::losses::loss;
 use super::metrics::metric;
+use super::optimizers::{optimizer, optimizer_json, rest_json, with_rest};
 use super::traced::TRACED_LOSS;
-use super::weights::{Assignment, Layout, fitting};
+use super::weights::Layout;
 use crate::losses::{Loss, Objective, Term};
 use crate::metrics::Metric;
 use crate::models::trace::{Core, Watched};
-use crate::optimizers::{Adam, Optimizer, Sgd};
+use crate::optimizers::Optimizer;
 use carnyx_file::Value;
-use carnyx_graph::{Array, DType, Dim, Error, Facts, Result, Tensor, Variable};
+use carnyx_graph::{DType, Dim, Error, Facts, Result, Tensor};
 use std::sync::Arc;
 
 /// What a model is compiled with, apart from its weights.
@@ -77,7 +78,7 @@ impl<'a> Compilation<'a> {
     }
 }
 
-fn cannot_save(what: &str, name: &str) -> Error {
+pub(super) fn cannot_save(what: &str, name: &str) -> Error {
     bad(format!("the {what} `{name}` cannot be saved")).label("files know those that Keras has too").help(
         "save the weights alone with `save_weights`, and compile the model in Rust before `load_weights`",
     )
@@ -139,14 +140,6 @@ fn metrics_json(watched: &[&Watched], outputs: &[Arc<str>], is_weighted: bool) -
     Ok(metrics.into_iter().map(Value::from).collect())
 }
 
-fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
-    let config = optimizer.config().ok_or_else(|| cannot_save("optimizer", optimizer.name()))?;
-    Ok(config
-        .field("name", optimizer.name())
-        .field("learning_rate", optimizer.learning_rate)
-        .json("keras.optimizers"))
-}
-
 /// The member `carnyx.json`.
 pub(super) fn progress_json(
     core: &Core,
@@ -182,6 +175,7 @@ pub(super) fn progress_json(
             "compile",
             object([
                 ("optimizer", optimizer_json(compiled.optimizer)?),
+                ("optimizer_rest", rest_json(compiled.optimizer)),
                 ("losses", Value::from(losses)),
                 ("metrics", Value::from(metrics)),
             ]),
@@ -246,6 +240,7 @@ pub(super) fn read_compiled(
             metrics.push(Watched { metric, only: name(watched), is_weighted });
         }
         let optimizer = optimizer(value.get("optimizer").unwrap_or(&Value::Null))?;
+        let optimizer = with_rest(optimizer, value.get("optimizer_rest"))?;
         return Ok(Some(Compiled { optimizer, objective: Objective::of(terms), metrics }));
     }
     let Some(value) = compile_config.filter(|value| value.get("optimizer").is_some_and(|o| !o.is_null()))
@@ -342,111 +337,4 @@ fn for_outputs<'a>(
         .suggest(name, outputs));
     }
     Ok(outputs.iter().map(|output| map.get(&**output).and_then(some)).collect())
-}
-
-/// What changes the steps of an optimizer of Keras, and what Carnyx has not.
-const NOT_YET: [&str; 6] = [
-    "weight_decay",
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-];
-
-fn optimizer(value: &Value) -> Result<Optimizer> {
-    let described;
-    let fields = match value.as_str() {
-        Some("sgd" | "SGD") => Fields { class: "SGD", value: &Value::Null },
-        Some("adam" | "Adam") => Fields { class: "Adam", value: &Value::Null },
-        Some(word) => return Err(missing("optimizer", word, &["SGD", "Adam"])),
-        None => {
-            described = Fields::of(value, "the optimizer")?;
-            // Keras 2 writes its own optimizers as if users had registered them.
-            Fields { class: described.class.strip_prefix("Custom>").unwrap_or(described.class), ..described }
-        }
-    };
-    let advice = |error: Error| error.help("`load_network` reads the model without its optimizer");
-    for name in NOT_YET {
-        fields.only(&[(name, Value::Null)]).map_err(advice)?;
-    }
-    fields.only(&[("use_ema", Value::from(false))]).map_err(advice)?;
-    match fields.class {
-        "SGD" => {
-            let momentum = fields.number("momentum", Some(0.0))?;
-            let rule =
-                Sgd::new(fields.number("learning_rate", Some(0.01)).map_err(advice)?).momentum(momentum);
-            Ok(if fields.truth("nesterov", false)? { rule.nesterov() } else { rule }.into())
-        }
-        "Adam" => {
-            let rule = Adam::new(fields.number("learning_rate", Some(0.001)).map_err(advice)?)
-                .betas(fields.number("beta_1", Some(0.9))?, fields.number("beta_2", Some(0.999))?)
-                .epsilon(fields.number("epsilon", Some(1e-7))?);
-            Ok(if fields.truth("amsgrad", false)? { rule.amsgrad() } else { rule }.into())
-        }
-        class => Err(missing("optimizer", class, &["SGD", "Adam"])),
-    }
-}
-
-/// What the optimizer remembers with names, in Keras's order: step number, learning rate, then the slots.
-pub(super) fn optimizer_arrays(optimizer: &Optimizer, layout: &Layout) -> Result<Vec<(String, Array)>> {
-    let mut arrays = vec![
-        ("iteration".to_owned(), super::weights::for_keras(&Array::scalar(optimizer.iterations()? as i64))),
-        ("learning_rate".to_owned(), Array::scalar(optimizer.learning_rate as f32)),
-    ];
-    let names = layout.all();
-    let name_of = |variable: &Variable| {
-        let name = names.iter().find(|(_, known)| known == variable).map(|(name, _)| name.replace('/', "_"));
-        name.unwrap_or_default()
-    };
-    for (variable, slot) in slots(optimizer, layout) {
-        let array = match optimizer.slot(&variable, slot) {
-            Some(slot) => slot.value()?,
-            // The rule has not met this weight yet: it begins with zeros.
-            None => Array::zeros(variable.shape().unwrap_or_default(), variable.dtype()),
-        };
-        arrays.push((format!("{}_{slot}", name_of(&variable)), array));
-    }
-    Ok(arrays)
-}
-
-/// The slots of each trainable variable, in Keras's order: some variable by variable, others after them all.
-fn slots(optimizer: &Optimizer, layout: &Layout) -> Vec<(Variable, &'static str)> {
-    let variables = layout.trainable();
-    let group = |names: &'static [&'static str]| {
-        let of = |variable: &Variable| names.iter().map(|&name| (variable.clone(), name)).collect::<Vec<_>>();
-        variables.iter().flat_map(of).collect::<Vec<_>>()
-    };
-    optimizer.slot_names().iter().flat_map(|&names| group(names)).collect()
-}
-
-/// Brings the optimizer to where the file's one was.
-pub(super) fn restore_optimizer(optimizer: &mut Optimizer, layout: &Layout, arrays: &[&Array]) -> Result {
-    let Some((iteration, rest)) = arrays.split_first() else { return Ok(()) };
-    let wrong = |what: &str| bad(format!("the optimizer's {what} is no single number"));
-    let iterations = iteration.item().map_err(|_| wrong("number of steps"))?;
-    let mut assignments: Vec<Assignment> = Vec::new();
-    if let Some((rate, stored)) = rest.split_first() {
-        let rate = rate.item().map_err(|_| wrong("learning rate"))?;
-        // The file has 32 bits of it here; where they agree, the configuration has them all.
-        if optimizer.learning_rate as f32 != rate as f32 {
-            optimizer.learning_rate = rate;
-        }
-        let slots = slots(optimizer, layout);
-        if !stored.is_empty() && stored.len() != slots.len() {
-            return Err(bad(format!(
-                "the optimizer has {} in the file, and needs {}",
-                crate::losses::count(stored.len(), "array"),
-                slots.len()
-            ))
-            .help("`load_network` reads the model without its optimizer"));
-        }
-        for ((variable, slot), array) in slots.iter().zip(stored) {
-            let path = variable.path().unwrap_or_default();
-            let memory = optimizer.make_slot(variable, slot);
-            assignments.push((memory.clone(), fitting(&format!("{slot} of {path}"), &memory, array)?));
-        }
-    }
-    super::weights::assign_all(assignments)?;
-    optimizer.set_iterations(iterations as i64)
 }
