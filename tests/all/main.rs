@@ -9,6 +9,7 @@ mod keras2;
 mod messages;
 mod messages_callbacks;
 mod messages_streams;
+mod messages_optimizers;
 mod messages_weights;
 mod ops;
 mod parity;

@@ -1,8 +1,9 @@
 //! Models as files: there and back to the bit, files of Keras, and what is wrong with files.
 
 use crate::messages::assert_message;
-use carnyx::Functional;
+use carnyx::optimizers::{Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, Muon, Nadam};
 use carnyx::prelude::*;
+use carnyx::{Functional, MinMaxNorm, OrthogonalRegularizer};
 use carnyx_file::{Archive, Group, Value, write_hdf5};
 use carnyx_tests::assert_golden;
 use std::path::{Path, PathBuf};
@@ -263,11 +264,24 @@ fn training_continues_as_if_it_had_not_been_interrupted() {
             .then(Dropout::new(0.3))
             .then(Dense::new(3).activation(Softmax))
     };
-    let optimizers: [fn() -> Optimizer; 4] = [
+    let optimizers: [fn() -> Optimizer; 17] = [
         || Sgd::new(0.1).into(),
         || Sgd::new(0.1).momentum(0.9).nesterov().into(),
         || Adam::new(0.01).into(),
         || Adam::new(0.0123456789).amsgrad().betas(0.8, 0.99).epsilon(1e-6).into(),
+        || RmsProp::new(0.01).rho(0.8).epsilon(1e-5).momentum(0.5).centered().into(),
+        || Adagrad::new(0.1).initial_accumulator(0.2).epsilon(1e-6).into(),
+        || Adadelta::new(1.0).rho(0.9).epsilon(1e-5).into(),
+        || AdamW::new(0.01).amsgrad().weight_decay(0.3).exclude_from_weight_decay(["bias"]),
+        || Adamax::new(0.01).betas(0.8, 0.9).into(),
+        || Nadam::new(0.01).betas(0.8, 0.9).epsilon(1e-6).into(),
+        || Ftrl::new(0.1).l1(1e-3).l2(1e-2).l2_shrinkage(1e-2).beta(0.5).learning_rate_power(-0.6).into(),
+        || Lion::new(0.01).betas(0.8, 0.9).clip_value(0.1),
+        || Lamb::new(0.01).betas(0.8, 0.9).clip_norm(0.2),
+        || Adafactor::new(0.1).beta_2_decay(-0.7).epsilons(1e-20, 1e-2).clip_threshold(0.8).into(),
+        || Muon::new(0.01).momentum(0.9).iterations(4).rms(0.3).adam_weight_decay(0.1).global_clip_norm(0.3),
+        || Muon::new(0.01).without_nesterov().rms(None).exclude(["dense_1"]).adam_betas(0.8, 0.9).into(),
+        || Nadam::new(0.01).gradient_accumulation_steps(3).weight_decay(0.1),
     ];
     for (i, optimizer) in optimizers.into_iter().enumerate() {
         let make = || net().compile(optimizer(), SparseCategoricalCrossentropy).metric(Accuracy).seed(7);
@@ -285,6 +299,54 @@ fn training_continues_as_if_it_had_not_been_interrupted() {
     };
     let inputs = [numbers(&[30, 5], 1), numbers(&[30, 6], 2)];
     interrupted(make, &inputs, &[numbers(&[30, 1], 3), numbers(&[30, 1], 4)], "interrupted_functional");
+}
+
+/// Trains, saves, and trains the model and what was loaded: both go the same way.
+fn resumed<L: Module>(mut model: Model<L>, x: &Array, y: &Array, test: &str) {
+    let folder = Folder::new(test);
+    model.fit((x, y), quiet(2).batch_size(8)).unwrap();
+    let mut loaded = Vec::new();
+    for ending in ["keras", "h5"] {
+        let path = folder.path(&format!("model.{ending}"));
+        model.save(&path).unwrap();
+        loaded.push(carnyx::load(&path).unwrap());
+    }
+    let expected = model.fit((x, y), quiet(2).batch_size(8)).unwrap();
+    let outputs = model.predict(x).unwrap();
+    for mut loaded in loaded {
+        let history = loaded.fit((x, y), quiet(2).batch_size(8)).unwrap();
+        assert_eq!(history.epochs, expected.epochs, "{test}");
+        assert_eq!(loaded.predict(x).unwrap(), outputs, "{test}");
+    }
+}
+
+#[test]
+fn averages_penalties_and_bounds_go_there_and_back() {
+    let (x, y) = (numbers(&[30, 4], 1), numbers(&[30, 3], 2));
+    let net = || Sequential::new().then(Dense::new(8).activation(Relu)).then(Dense::new(3));
+    let averaged = Sgd::new(0.1).momentum(0.9).moving_average(0.8).overwrite_with_average_every(3);
+    resumed(net().compile(averaged, MeanSquaredError), &x, &y, "averaged");
+    let averaged = Adafactor::new(0.1).gradient_accumulation_steps(3).moving_average(0.8);
+    resumed(net().compile(averaged, MeanSquaredError), &x, &y, "averaged_sums");
+    let penalized = || {
+        Dense::new(3)
+            .kernel_regularizer(L1L2::new(0.01, 0.02))
+            .kernel_constraint(MaxNorm::new(0.5).axes([0, 1]))
+            .bias_regularizer(L1::new(0.03))
+            .bias_constraint(NonNeg)
+            .activity_regularizer(L2::new(0.04))
+    };
+    let orthogonal = Dense::new(4)
+        .kernel_regularizer(OrthogonalRegularizer::new(0.1).columns())
+        .kernel_constraint(MinMaxNorm::new(0.5, 0.9).rate(0.5).axes([1]))
+        .bias_constraint(UnitNorm::new());
+    let row = Sequential::new().then(orthogonal).then(penalized());
+    resumed(row.compile(Sgd::new(0.1), MeanSquaredError), &x, &y, "penalized");
+    let gate = Gate {
+        inner: penalized(),
+        scale: Variable::new(Ones).regularized(std::sync::Arc::new(L2::new(0.1))),
+    };
+    resumed(gate.compile(Adam::new(0.1), MeanSquaredError), &x, &y, "penalized_trace");
 }
 
 #[test]
@@ -414,7 +476,11 @@ fn mistakes_in_files_have_messages() -> Result {
         let value: Value = json.parse().unwrap();
         let broken = broken.clone();
         let mut archive = good.clone();
-        *archive.config.pointer_mut(pointer).expect(pointer) = value;
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        match archive.config.pointer_mut(pointer) {
+            Some(old) => *old = value,
+            None => archive.config.pointer_mut(parent).expect(parent)[field] = value,
+        }
         archive.extra.clear();
         archive.write(&broken)?;
         carnyx::load(&broken)
@@ -449,8 +515,25 @@ fn mistakes_in_files_have_messages() -> Result {
     message("loss_smoothed", set("/compile_config/loss/config", "{\"label_smoothing\": 0.1}"));
     message("loss_reduction", set("/compile_config/loss/config", "{\"reduction\": \"median\"}"));
     message("metric", set("/compile_config/metrics", "[\"auk\"]"));
-    message("optimizer", set("/compile_config/optimizer/class_name", "\"RMSprop\""));
-    message("optimizer_decay", set("/compile_config/optimizer/config", "{\"weight_decay\": 0.1}"));
+    message("optimizer", set("/compile_config/optimizer/class_name", "\"ScheduleFreeAdamW\""));
+    message("optimizer_scaled", set("/compile_config/optimizer/config", "{\"loss_scale_factor\": 128.0}"));
+    message(
+        "optimizer_patterns",
+        set(
+            "/compile_config/optimizer",
+            "{\"class_name\": \"Muon\", \"config\": {\"exclude_layers\": [\"dense_[12]\"]}}",
+        ),
+    );
+    message("regularizer", set("/config/layers/2/config/kernel_regularizer", "\"l3\""));
+    message(
+        "regularizer_mode",
+        set(
+            "/config/layers/2/config/kernel_regularizer",
+            "{\"class_name\": \"OrthogonalRegularizer\", \"config\": {\"mode\": \"diagonals\"}}",
+        ),
+    );
+    message("regularizer_unknown_place", set("/config/layers/4/config/activity_regularizer", "\"l2\""));
+    message("constraint", set("/config/layers/2/config/bias_constraint", "\"SymmetricNorm\""));
     message("not_compiled", set("/compile_config", "null"));
     message("single_layer", set("/class_name", "\"Dense\""));
 

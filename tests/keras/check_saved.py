@@ -185,10 +185,58 @@ def class_words():
     return words(3, "softmax", keras.losses.CategoricalCrossentropy(label_smoothing=0.2), metrics, ROWS)
 
 
+def optimized(optimizer):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, activation="tanh"), layers.Dense(2)])
+    model.compile(optimizer=optimizer, loss="mse")
+    return model, [numbers(16, 4)], [numbers(16, 2, seed=1)]
+
+
+def penalized():
+    r, c = keras.regularizers, keras.constraints
+    first = layers.Dense(
+        5,
+        activation="tanh",
+        kernel_regularizer=r.L1L2(0.01, 0.02),
+        bias_regularizer="l1",
+        activity_regularizer=r.L2(0.03),
+        kernel_constraint=c.MaxNorm(0.8, axis=[0, 1]),
+        bias_constraint="non_neg",
+    )
+    second = layers.Dense(
+        3,
+        kernel_regularizer=r.OrthogonalRegularizer(0.1, mode="columns"),
+        kernel_constraint=c.MinMaxNorm(0.5, 0.9, rate=0.5, axis=1),
+        bias_constraint=c.UnitNorm(),
+    )
+    model = keras.Sequential([keras.Input((4,)), first, second, layers.Dense(1, kernel_regularizer=r.L1(0.1))])
+    model.compile(optimizer=keras.optimizers.SGD(0.05, momentum=0.9), loss="mse", metrics=["mae"])
+    return model, [numbers(16, 4)], [numbers(16, 1, seed=1)]
+
+
+OPTIMIZERS = {
+    "adadelta": lambda o: o.Adadelta(1.0, rho=0.9),
+    "adafactor": lambda o: o.Adafactor(0.1, beta_2_decay=-0.7),
+    "adagrad": lambda o: o.Adagrad(0.1, initial_accumulator_value=0.2),
+    "adamax": lambda o: o.Adamax(0.01, beta_1=0.8),
+    "adamw": lambda o: o.AdamW(0.01, weight_decay=0.3),
+    "ftrl": lambda o: o.Ftrl(0.1, l1_regularization_strength=0.01, beta=0.1),
+    "lamb": lambda o: o.Lamb(0.01, clipnorm=0.1),
+    "lion": lambda o: o.Lion(0.001, clipvalue=0.01),
+    "muon": lambda o: o.Muon(0.01, global_clipnorm=0.1, rms_rate=None),
+    "muon_excluding": lambda o: o.Muon(0.01, exclude_layers=["dense_1"], nesterov=False, ns_steps=4),
+    "nadam": lambda o: o.Nadam(0.01, weight_decay=0.1),
+    "rmsprop": lambda o: o.RMSprop(0.01, momentum=0.5, centered=True),
+    "averaged": lambda o: o.Adam(0.01, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=2),
+    "accumulated": lambda o: o.Nadam(0.01, gradient_accumulation_steps=2),
+    "averaged_sums": lambda o: o.Adafactor(0.1, gradient_accumulation_steps=3, use_ema=True),
+}
+
 MODELS = {
     "regression_words": regression_words,
     "binary_words": binary_words,
     "class_words": class_words,
+    **{name: lambda make=make: optimized(make(keras.optimizers)) for name, make in OPTIMIZERS.items()},
+    "penalized": penalized,
     "sgd": lambda: classifier("sgd"),
     "adam": lambda: classifier(keras.optimizers.Adam(0.01)),
     "regressor": regressor,

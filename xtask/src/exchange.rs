@@ -5,6 +5,7 @@
 //! it was loaded, as it is after the step, and `NAME.json` with predictions and losses.
 
 use crate::Result;
+use carnyx::Muon;
 use carnyx::prelude::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -99,6 +100,15 @@ fn own(to: &Path) -> Result {
     }
     write!("row", row);
     write!("drawn", drawn);
+    let first = Dense::new(6)
+        .activation(Tanh)
+        .kernel_regularizer(L2::new(0.01))
+        .kernel_constraint(MaxNorm::new(0.9))
+        .activity_regularizer(L1::new(0.02));
+    let bounded = Sequential::new().then(first).then(Dense::new(1).bias_constraint(NonNeg));
+    let optimizer = Muon::new(0.01).exclude(["dense_1"]).gradient_accumulation_steps(2).moving_average(0.9);
+    let mut bounded = bounded.compile(optimizer, MeanSquaredError);
+    write!("bounded", bounded);
     Ok(())
 }
 

@@ -202,7 +202,14 @@ pub fn penalty(variables: &[Variable]) -> Tensor {
 #[track_caller]
 pub(crate) fn penalties(variables: &[Variable]) -> Vec<Tensor> {
     let counts = |variable: &&Variable| variable.is_trainable() && variable.shape().is_some();
-    variables.iter().filter(counts).filter_map(Variable::penalty).map(one_number).collect()
+    let penalty = |variable: &Variable| {
+        let penalty = one_number(variable.penalty()?);
+        Some(match penalty.check() {
+            Err(error) => Tensor::invalid(error.note(format!("in the regularizer of {variable:?}"))),
+            Ok(()) => penalty,
+        })
+    };
+    variables.iter().filter(counts).filter_map(penalty).collect()
 }
 
 /// The outputs of a layer with the penalty for them, divided by the size of the batch.
@@ -212,6 +219,10 @@ pub(crate) fn regularized(regularizer: &Option<Arc<dyn Regularizer>>, output: Te
         return output;
     }
     let penalty = one_number(regularizer.penalty(&output));
+    if let Err(error) = penalty.check() {
+        // Reported as the layer's own mistake, with its name.
+        return Tensor::invalid(error.note("in the regularizer of the outputs"));
+    }
     let penalty = match output.shape().iter().next().map(|size| size.fixed()) {
         None => penalty,
         Some(Some(samples)) => penalty / samples as f64,

@@ -24,13 +24,17 @@ pub use crate::{Ones, RandomNormal, RandomUniform, Zeros};
 #[doc(no_inline)]
 pub use crate::{Accuracy, BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
 #[doc(no_inline)]
-pub use crate::{Adam, Optimizer, Sgd};
+pub use crate::{Adam, AdamW, Optimizer, OptimizerOptions, RmsProp, Sgd};
 #[doc(no_inline)]
 pub use crate::{Auc, F1Score, Huber, Precision, R2Score, Recall};
 #[doc(no_inline)]
 pub use crate::{BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy};
 #[doc(no_inline)]
 pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
+
+// Penalties and bounds of weights.
+#[doc(no_inline)]
+pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};
 
 // Models, data and training.
 #[doc(no_inline)]

@@ -390,6 +390,8 @@ impl Core {
             );
         };
 
+        total.check().map_err(|error| e_at(error, site))?;
+
         if self.scores.is_empty() {
             self.scores = self.new_scores(&names, terms.len(), &target_of).map_err(|e| e_at(e, site))?;
         }

@@ -195,7 +195,7 @@ impl Options {
                 "optimizer",
                 format!("the optimizer `{optimizer}` is to clip gradients in {} ways", given.len()),
             )
-            .label(format!("{} are given", given.join(" and ")))
+            .label(format!("{} are given", given.join(", ")))
             .help("keep one of them"));
         }
         Ok(())

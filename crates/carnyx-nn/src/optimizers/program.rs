@@ -4,7 +4,7 @@
 //! so that an executor finds the forms that it knows.
 
 use super::{ACCUMULATOR, AVERAGE, Average, Optimizer, Options, Slots, Step, kept_for};
-use carnyx_graph::{DType, Gradients, Tensor, Variable};
+use carnyx_graph::{DType, Error, Gradients, Tensor, Variable};
 use std::collections::HashSet;
 
 type Pairs = Vec<(Variable, Tensor)>;
@@ -41,9 +41,7 @@ impl Optimizer {
                 *value = average.overwritten(value, &mean, &number);
                 averages.push((slot, mean));
             }
-            if let Some(constraint) = variable.constraint() {
-                *value = constraint.constrain(value);
-            }
+            *value = constrained(variable, value);
         }
         updates.extend(averages);
         updates.extend(sums);
@@ -80,6 +78,21 @@ impl Optimizer {
             updates.push((variable.clone(), value));
         }
         updates
+    }
+}
+
+/// The new value of a variable within its bounds, if it has any.
+#[track_caller]
+fn constrained(variable: &Variable, value: &Tensor) -> Tensor {
+    let Some(constraint) = variable.constraint() else { return value.clone() };
+    let bounded = constraint.constrain(value);
+    match (bounded.facts(), value.facts()) {
+        (Err(error), _) => Tensor::invalid(error.note(format!("in the constraint of {variable:?}"))),
+        (Ok(bounded), Ok(value)) if bounded != value => Tensor::invalid(
+            Error::new("constraint", format!("a constraint gives {}{}", bounded.dtype, bounded.shape))
+                .label(format!("it should keep shape and type of {variable:?}")),
+        ),
+        _ => bounded,
     }
 }
 

@@ -7,7 +7,7 @@ use super::config::{Config, Fields, bad, brief, object};
 use crate::constraints::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 use crate::regularizers::{L1, L1L2, L2, OrthogonalRegularizer, Regularizer};
 use carnyx_file::Value;
-use carnyx_graph::{Error, Result};
+use carnyx_graph::{Error, Result, Variable};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -32,22 +32,48 @@ impl Config {
     }
 
     fn attribute(mut self, field: &'static str, described: Option<Described>, module: &str) -> Config {
-        let Some((class, fields)) = described else {
-            self.mistake = Some(cannot_save(field));
-            return self;
-        };
-        let json = object([
-            ("module", Value::from(module)),
-            ("class_name", Value::from(class)),
-            ("config", object(fields)),
-            ("registered_name", Value::Null),
-        ]);
-        self.field(field, json)
+        match described {
+            Some(described) => self.field(field, json(described, module)),
+            None => {
+                self.mistake = Some(cannot_save(field));
+                self
+            }
+        }
     }
 }
 
+fn json((class, fields): Described, module: &str) -> Value {
+    object([
+        ("module", Value::from(module)),
+        ("class_name", Value::from(class)),
+        ("config", object(fields)),
+        ("registered_name", Value::Null),
+    ])
+}
+
+/// What is attached to a variable of a layer that is saved as its trace.
+pub(super) fn attributes_json(variable: &Variable) -> Result<Vec<(&'static str, Value)>> {
+    let mut found = Vec::new();
+    if let Some(regularizer) = variable.regularizer() {
+        let described = regularizer_class(&*regularizer).ok_or_else(|| cannot_save("regularizer"))?;
+        found.push(("regularizer", json(described, "keras.regularizers")));
+    }
+    if let Some(constraint) = variable.constraint() {
+        let described = constraint_class(&*constraint).ok_or_else(|| cannot_save("constraint"))?;
+        found.push(("constraint", json(described, "keras.constraints")));
+    }
+    Ok(found)
+}
+
+/// A variable with what [`attributes_json`] wrote.
+pub(super) fn with_attributes(variable: Variable, fields: Fields) -> Result<Variable> {
+    let variable = with(variable, fields.regularizer("regularizer")?, Variable::regularized);
+    Ok(with(variable, fields.constraint("constraint")?, Variable::constrained))
+}
+
 fn cannot_save(field: &str) -> Error {
-    bad(format!("a `{field}` of one's own cannot be saved as part of a model"))
+    let kind = if field.ends_with("constraint") { "constraint" } else { "regularizer" };
+    bad(format!("a {kind} of one's own cannot be saved as part of a model"))
         .label("files know those that Keras has too")
         .help("save the weights alone with `save_weights`, and build the model in Rust before `load_weights`")
 }

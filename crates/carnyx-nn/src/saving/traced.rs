@@ -3,6 +3,7 @@
 //! A trace stands for any layer whose structure is the same at every call. Invariant: a program that does not have the
 //! layer's type reads it, predicts the same bits, and trains on as the original would.
 
+use super::attributes::{attributes_json, with_attributes};
 use super::config::{Config, Content, Fields, Part, Use, bad, object};
 use super::expression;
 use crate::layer::{input_name, own_name};
@@ -28,10 +29,14 @@ pub(super) fn config(
 ) -> Result<Config> {
     let names = core.network.output_names(core.network.outputs(inputs, site)?.len())?;
     let call = |inputs: &[Tensor]| core.network.outputs(inputs, site);
-    let traced = Traced::of_call(layer, &names, &call, inputs).map_err(|error| {
-        // What the trace lacks matters less than what could have made it unnecessary.
-        mistake.clone().note(format!("as a trace it cannot be saved either: {}", error.title()))
-    })?;
+    // What the trace lacks matters less than what could have made it unnecessary.
+    let neither = |error: Error| match error.title() {
+        title if title == mistake.title() => mistake.clone(),
+        title => mistake.clone().note(format!("as a trace it cannot be saved either: {title}")),
+    };
+    let traced = Traced::of_call(layer, &names, &call, inputs).map_err(neither)?;
+    let described = traced_config(&traced);
+    described.check().map_err(neither)?;
     let mut parts = Vec::new();
     let mut uses = Vec::new();
     for (i, input) in inputs.iter().enumerate() {
@@ -47,7 +52,7 @@ pub(super) fn config(
     let outputs = outputs.collect();
     let name = own_name(layer);
     let name = if parts.iter().any(|part| part.name == name) { format!("{name}_layer") } else { name };
-    parts.push(Part { name, config: traced_config(&traced), nodes: vec![uses.clone()] });
+    parts.push(Part { name, config: described, nodes: vec![uses.clone()] });
     Ok(Config::new("Functional").with(Content::Drawing { parts, inputs: uses, outputs }))
 }
 
@@ -61,19 +66,24 @@ pub(crate) fn traced_config(traced: &Traced) -> Config {
         (Ok(training), Ok(inference)) => (training, inference),
         (Err(mistake), _) | (_, Err(mistake)) => return Config::refused(mistake),
     };
-    let facts = |(path, variable): &(String, Variable)| {
+    let facts = |(path, variable): &(String, Variable)| -> Result<Value> {
         let shape: Vec<Value> = variable.shape().unwrap_or_default().into_iter().map(Value::from).collect();
-        object([
+        let facts = [
             ("path", Value::from(path.as_str())),
             ("shape", Value::from(shape)),
             ("dtype", Value::from(variable.dtype().to_string())),
             ("trained", Value::from(learns(variable))),
-        ])
+        ];
+        Ok(object(facts.into_iter().chain(attributes_json(variable)?)))
+    };
+    let facts = match variables.iter().map(facts).collect::<Result<Value>>() {
+        Ok(facts) => facts,
+        Err(mistake) => return Config::refused(mistake),
     };
     let mut config = Config::new("Carnyx>Traced")
         .field("layer", &*traced.kind)
         .field("outputs", traced.output_names.iter().map(|name| Value::from(&**name)).collect::<Value>())
-        .field("variables", variables.iter().map(facts).collect::<Value>())
+        .field("variables", facts)
         .field("inference", inference)
         .field("training", training);
     config.variables.clone_from(variables);
@@ -133,6 +143,7 @@ pub(super) fn read(fields: Fields) -> Result<Traced> {
         let variable = Variable::with_dtype(Zeros, dtype);
         let variable =
             if claim["trained"].as_bool() == Some(false) { variable.untrained() } else { variable };
+        let variable = with_attributes(variable, Fields { class: "Carnyx>Traced", value: claim })?;
         variable.shaped(shape).check()?;
         variables.push((path.to_owned(), variable));
     }
