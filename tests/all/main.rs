@@ -12,6 +12,7 @@ mod messages_streams;
 mod messages_optimizers;
 mod messages_weights;
 mod ops;
+mod optimizers;
 mod parity;
 mod perceptron;
 mod saving;

@@ -1,7 +1,8 @@
 //! Adadelta: steps whose size follows that of the steps before.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::Tensor;
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Steps as large as the recent ones were, relative to the gradient; hardly any learning rate is needed.
 ///
@@ -35,7 +36,7 @@ impl Adadelta {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Adadelta};
+    /// use carnyx_nn::optimizers::{Adadelta, Optimizer};
     /// assert_eq!(Optimizer::new(Adadelta::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Adadelta {
@@ -94,12 +95,12 @@ impl Rule for Adadelta {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Adadelta").field("rho", self.rho).field("epsilon", self.epsilon);
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Adadelta").field("rho", self.rho).field("epsilon", self.epsilon);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["accumulated_grad", "accumulated_delta_var"]]
     }
 

@@ -1,7 +1,8 @@
 //! Adafactor: Adam's scaling from the sums of rows and columns only.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::{Array, Tensor};
+use crate::Config;
+use carnyx_graph::{Array, Tensor, Variable};
 
 /// Steps relative to the size of the weights, scaled by averages that a matrix keeps for its rows and columns only: as
 /// good as no memory for large matrices.
@@ -39,7 +40,7 @@ impl Adafactor {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Adafactor};
+    /// use carnyx_nn::optimizers::{Adafactor, Optimizer};
     /// assert_eq!(Optimizer::new(Adafactor::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Adafactor {
@@ -136,8 +137,8 @@ impl Rule for Adafactor {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Adafactor")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Adafactor")
             .field("beta_2_decay", self.beta_2_decay)
             .field("epsilon_1", self.epsilon_1)
             .field("epsilon_2", self.epsilon_2)
@@ -146,7 +147,7 @@ impl Rule for Adafactor {
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["row", "column", "velocity"]]
     }
 

@@ -1,7 +1,8 @@
 //! Adagrad: steps divided by the size of all gradients so far.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::{Array, Tensor};
+use crate::Config;
+use carnyx_graph::{Array, Tensor, Variable};
 
 /// Steps that become smaller the more a weight has moved: rare features keep large ones.
 ///
@@ -32,7 +33,7 @@ impl Adagrad {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Adagrad};
+    /// use carnyx_nn::optimizers::{Adagrad, Optimizer};
     /// assert_eq!(Optimizer::new(Adagrad::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Adagrad {
@@ -91,14 +92,14 @@ impl Rule for Adagrad {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Adagrad")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Adagrad")
             .field("initial_accumulator_value", self.initial_accumulator)
             .field("epsilon", self.epsilon);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["accumulator"]]
     }
 

@@ -1,7 +1,8 @@
 //! Adamax: Adam with the greatest gradient in place of the root mean square.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::Tensor;
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Adam with the greatest recent gradient in place of its root mean square: no gradient takes a larger step than the
 /// learning rate.
@@ -35,7 +36,7 @@ impl Adamax {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Adamax};
+    /// use carnyx_nn::optimizers::{Adamax, Optimizer};
     /// assert_eq!(Optimizer::new(Adamax::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Adamax {
@@ -95,15 +96,15 @@ impl Rule for Adamax {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Adamax")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Adamax")
             .field("beta_1", self.beta_1)
             .field("beta_2", self.beta_2)
             .field("epsilon", self.epsilon);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["momentum", "norm"]]
     }
 

@@ -1,7 +1,8 @@
 //! FTRL: follow the regularized leader.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::{Array, Tensor};
+use crate::Config;
+use carnyx_graph::{Array, Tensor, Variable};
 
 /// The weight that would have been best for all gradients so far, under penalties that make many weights exactly zero:
 /// for wide linear models of rare features.
@@ -38,7 +39,7 @@ impl Ftrl {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Ftrl};
+    /// use carnyx_nn::optimizers::{Ftrl, Optimizer};
     /// assert_eq!(Optimizer::new(Ftrl::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Ftrl {
@@ -165,8 +166,8 @@ impl Rule for Ftrl {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Ftrl")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Ftrl")
             .field("learning_rate_power", self.learning_rate_power)
             .field("initial_accumulator_value", self.initial_accumulator)
             .field("l1_regularization_strength", self.l1)
@@ -176,7 +177,7 @@ impl Rule for Ftrl {
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["accumulator", "linear"]]
     }
 

@@ -1,7 +1,8 @@
 //! LAMB: Adam's steps, as long as the weights are.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::Tensor;
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Adam's steps, stretched to the length of the weights that they change: for large batches.
 ///
@@ -35,7 +36,7 @@ impl Lamb {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Lamb};
+    /// use carnyx_nn::optimizers::{Lamb, Optimizer};
     /// assert_eq!(Optimizer::new(Lamb::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Lamb {
@@ -95,15 +96,15 @@ impl Rule for Lamb {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Lamb")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Lamb")
             .field("beta_1", self.beta_1)
             .field("beta_2", self.beta_2)
             .field("epsilon", self.epsilon);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["momentum", "velocity"]]
     }
 

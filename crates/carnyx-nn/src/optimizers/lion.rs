@@ -1,7 +1,8 @@
 //! Lion: the sign of a momentum.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::Tensor;
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Steps of one size in every direction: the sign of a momentum. Wants a learning rate three to ten times smaller than
 /// Adam's, and a weight decay as many times larger.
@@ -33,7 +34,7 @@ impl Lion {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Lion};
+    /// use carnyx_nn::optimizers::{Lion, Optimizer};
     /// assert_eq!(Optimizer::new(Lion::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Lion {
@@ -78,12 +79,12 @@ impl Rule for Lion {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Lion").field("beta_1", self.beta_1).field("beta_2", self.beta_2);
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Lion").field("beta_1", self.beta_1).field("beta_2", self.beta_2);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["momentum"]]
     }
 

@@ -384,11 +384,16 @@ impl Slot {
     }
 }
 
-/// What an option remembers of a weight: zeros at first.
+/// What an option remembers of a weight: zeros at first. The average of a weight that joins in later, when its layer is
+/// unfrozen, begins with what the weight is.
 fn kept_for<'m>(kept: &'m mut Memory, weight: Option<&Variable>, name: &'static str) -> &'m mut Variable {
     kept.entry((weight.map(Variable::id), name)).or_insert_with(|| {
-        let shape = weight.and_then(Variable::shape).unwrap_or_default();
-        made(Array::zeros(shape, weight.map_or(DType::F32, Variable::dtype)), weight, name)
+        let known = weight.filter(|_| name == AVERAGE).and_then(|weight| weight.value().ok());
+        let zeros = || {
+            let shape = weight.and_then(Variable::shape).unwrap_or_default();
+            Array::zeros(shape, weight.map_or(DType::F32, Variable::dtype))
+        };
+        made(known.unwrap_or_else(zeros), weight, name)
     })
 }
 

@@ -50,7 +50,7 @@ impl Muon {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Muon};
+    /// use carnyx_nn::optimizers::{Muon, Optimizer};
     /// assert_eq!(Optimizer::new(Muon::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Muon {

@@ -1,7 +1,8 @@
 //! Nadam: Adam with Nesterov's momentum.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::{Array, Tensor};
+use crate::Config;
+use carnyx_graph::{Array, Tensor, Variable};
 
 /// Adam that looks ahead as Nesterov's momentum does.
 ///
@@ -35,7 +36,7 @@ impl Nadam {
     ///
     /// # Example
     /// ```
-    /// use carnyx_nn::optimizers::{Optimizer, Nadam};
+    /// use carnyx_nn::optimizers::{Nadam, Optimizer};
     /// assert_eq!(Optimizer::new(Nadam::new(1e-2)).learning_rate, 0.01);
     /// ```
     pub fn new(learning_rate: f64) -> Nadam {
@@ -98,15 +99,15 @@ impl Rule for Nadam {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("Nadam")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("Nadam")
             .field("beta_1", self.beta_1)
             .field("beta_2", self.beta_2)
             .field("epsilon", self.epsilon);
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         &[&["momentum", "velocity"]]
     }
 

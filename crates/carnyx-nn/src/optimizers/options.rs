@@ -123,7 +123,8 @@ pub trait OptimizerOptions: Into<Optimizer> {
     /// # let _ = optimizer;
     /// ```
     fn gradient_accumulation_steps(self, steps: usize) -> Optimizer {
-        with(self, |options| options.accumulation = Some(steps))
+        // One batch is what a step has anyway.
+        with(self, |options| options.accumulation = Some(steps).filter(|steps| *steps != 1))
     }
 }
 

@@ -17,7 +17,7 @@ impl Optimizer {
         let pairs =
             gradients.iter().map(|(variable, gradient)| (variable.clone(), gradient.clone())).collect();
         let mut sums = Pairs::new();
-        let (gradients, number, is_due) = match self.options.accumulation.filter(|&batches| batches > 1) {
+        let (gradients, number, is_due) = match self.options.accumulation {
             None => (pairs, batch.clone(), None),
             Some(batches) => {
                 let is_due = (&batch % batches as i64).equal(0i64);

@@ -1,7 +1,8 @@
 //! RMSprop: steps divided by the recent size of the gradient.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
-use carnyx_graph::Tensor;
+use crate::Config;
+use carnyx_graph::{Tensor, Variable};
 
 /// Steps divided by a running root mean square of the gradient, so that steep and flat directions move alike.
 ///
@@ -124,8 +125,8 @@ impl Rule for RmsProp {
         ]
     }
 
-    fn config(&self) -> Option<crate::Config> {
-        let config = crate::Config::new("RMSprop")
+    fn config(&self) -> Option<Config> {
+        let config = Config::new("RMSprop")
             .field("rho", self.rho)
             .field("momentum", self.momentum)
             .field("epsilon", self.epsilon)
@@ -133,7 +134,7 @@ impl Rule for RmsProp {
         Some(config)
     }
 
-    fn slot_names(&self, _: &carnyx_graph::Variable) -> &'static [&'static [&'static str]] {
+    fn slot_names(&self, _: &Variable) -> &'static [&'static [&'static str]] {
         match (self.momentum > 0.0, self.centered) {
             (false, false) => &[&["velocity"]],
             (true, false) => &[&["velocity"], &["momentum"]],

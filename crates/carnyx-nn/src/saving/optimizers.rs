@@ -33,8 +33,7 @@ pub(super) fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
         config = config.field("use_ema", true).field("ema_momentum", momentum);
         config = config.field("ema_overwrite_frequency", overwrite_every);
     }
-    // One batch is what a step has anyway, and Keras wants at least two here.
-    if let Some(batches) = options.accumulation.filter(|batches| *batches > 1) {
+    if let Some(batches) = options.accumulation {
         config = config.field("gradient_accumulation_steps", batches);
     }
     Ok(config.json("keras.optimizers"))
