@@ -151,12 +151,12 @@ impl Rule for Adafactor {
         &[&["row", "column", "velocity"]]
     }
 
-    /// A vector has no rows and columns: Keras keeps one number for each, and so do files.
+    /// A vector has no rows and columns: Keras keeps one whole number for each, which it never uses, and so do files.
     fn initial(&self, name: &str, weight: &[usize]) -> Array {
         let rank = weight.len();
         let sizes = match name {
             "velocity" => weight.to_vec(),
-            _ if rank < 2 => Vec::new(),
+            _ if rank < 2 => return Array::scalar(0i32),
             "row" => weight[..rank - 1].to_vec(),
             _ => [&weight[..rank - 2], &weight[rank - 1..]].concat(),
         };

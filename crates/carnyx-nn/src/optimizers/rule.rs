@@ -333,7 +333,8 @@ pub(super) fn slot_of<'m>(
     memory.entry((weight.map(Variable::id), name)).or_insert_with(|| {
         let shape = weight.and_then(Variable::shape).unwrap_or_default();
         let dtype = weight.map_or(DType::F32, Variable::dtype);
-        made(rule.initial(name, &shape).cast(dtype), weight, name)
+        let value = rule.initial(name, &shape);
+        made(if value.dtype().is_float() { value.cast(dtype) } else { value }, weight, name)
     })
 }
 
