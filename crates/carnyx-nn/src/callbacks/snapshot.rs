@@ -95,7 +95,8 @@ impl Snapshot {
         let frozen: Vec<bool> = core.network.variables.iter().map(frozen).collect();
         tensors.insert("frozen", Array::new([frozen.len()], frozen)?);
         tensors.insert("learning_rates", Array::from(run.optimizer.rates()));
-        let place = [run.epoch, run.step, usize::from(run.stopped), core.epochs_trained].map(|n| n as i64);
+        let stopped = usize::from(run.stopped);
+        let place = [run.epoch, run.step, run.steps, stopped, core.epochs_trained].map(|n| n as i64);
         tensors.insert("place", Array::new([place.len()], place.to_vec())?);
         insert_table(&mut tensors, "logs", std::slice::from_ref(&run.logs))?;
         insert_table(&mut tensors, "history", &run.watched.history.epochs)?;
@@ -160,7 +161,7 @@ impl Snapshot {
     ) -> Result {
         let frozen: Vec<bool> = self.array("frozen")?.to_vec();
         let place: Vec<i64> = self.array("place")?.to_vec();
-        let &[epoch, step, stopped, epochs_trained] = place.as_slice() else {
+        let &[epoch, step, steps, stopped, epochs_trained] = place.as_slice() else {
             return Err(self.lacks("place"));
         };
         let rates: Vec<f64> = self.array("learning_rates")?.to_vec();
@@ -187,6 +188,8 @@ impl Snapshot {
         values.iter().try_for_each(|(variable, array)| variable.assign(array))?;
         run.optimizer.set_rates(rates)?;
         (run.epoch, run.step, run.stopped) = (epoch as usize, step as usize, stopped != 0);
+        // A stream whose length is not known before its end has told it already.
+        run.steps = steps as usize;
         core.epochs_trained = epochs_trained as usize;
         run.logs = logs.into_iter().next().unwrap_or_default();
         run.watched.history.epochs = epochs;
