@@ -1,6 +1,6 @@
 """Checks that Keras and Carnyx read each other's models.
 
-Usage: python check_saved.py [--cargo "cargo xtask"] [--folder DIR]
+Usage: python check_saved.py [--cargo "cargo xtask"] [--folder DIR] [NAME ...]
 
 Keras makes models, trains a step and saves them as `.keras` and `.h5`. Carnyx
 (`cargo xtask exchange`) loads each, predicts, trains one step more and saves.
@@ -213,6 +213,7 @@ def penalized():
     return model, [numbers(16, 4)], [numbers(16, 1, seed=1)]
 
 
+# Without moving averages: Keras cannot fit twice with them, since JAX is given one buffer for weight and average.
 OPTIMIZERS = {
     "adadelta": lambda o: o.Adadelta(1.0, rho=0.9),
     "adafactor": lambda o: o.Adafactor(0.1, beta_2_decay=-0.7),
@@ -226,9 +227,7 @@ OPTIMIZERS = {
     "muon_excluding": lambda o: o.Muon(0.01, exclude_layers=["dense_1"], nesterov=False, ns_steps=4),
     "nadam": lambda o: o.Nadam(0.01, weight_decay=0.1),
     "rmsprop": lambda o: o.RMSprop(0.01, momentum=0.5, centered=True),
-    "averaged": lambda o: o.Adam(0.01, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=2),
     "accumulated": lambda o: o.Nadam(0.01, gradient_accumulation_steps=2),
-    "averaged_sums": lambda o: o.Adafactor(0.1, gradient_accumulation_steps=3, use_ema=True),
 }
 
 MODELS = {
@@ -249,9 +248,9 @@ MODELS = {
 def endings(name):
     """Keras fails on its own `.h5` files of some optimizers.
 
-    It gives two slots of Adafactor one name, and does not find Lamb and Muon by their names.
+    It gives two slots of Adafactor one name, and does not find Lamb by its name.
     """
-    fails = name in ("adafactor", "averaged_sums", "lamb", "muon", "muon_excluding")
+    fails = name in ("adafactor", "lamb")
     return ["keras"] if fails else ["keras", "h5"]
 
 
@@ -314,13 +313,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cargo", default="cargo xtask")
     parser.add_argument("--folder", type=pathlib.Path, default=None)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models to check; all, unless given")
     arguments = parser.parse_args()
     folder = arguments.folder or pathlib.Path(tempfile.mkdtemp())
     there, back = folder / "keras", folder / "carnyx"
     there.mkdir(parents=True, exist_ok=True)
 
     data = {}
-    for name, make in MODELS.items():
+    for name in arguments.names or MODELS:
+        make = MODELS[name]
         keras.utils.set_random_seed(7)
         model, inputs, targets = make()
         step(model, inputs, targets)

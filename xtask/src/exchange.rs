@@ -106,7 +106,7 @@ fn own(to: &Path) -> Result {
         .kernel_constraint(MaxNorm::new(0.9))
         .activity_regularizer(L1::new(0.02));
     let bounded = Sequential::new().then(first).then(Dense::new(1).bias_constraint(NonNeg));
-    let optimizer = Muon::new(0.01).exclude(["dense_1"]).gradient_accumulation_steps(2).moving_average(0.9);
+    let optimizer = Muon::new(0.01).exclude(["dense_1"]).gradient_accumulation_steps(2);
     let mut bounded = bounded.compile(optimizer, MeanSquaredError);
     write!("bounded", bounded);
     Ok(())

@@ -5,7 +5,7 @@
 //! and those of the outputs at each use, divided by the size of the batch. Metrics know nothing of them.
 //!
 //! A layer offers them with one line each: `self.kernel = self.kernel.regularized(Arc::new(regularizer))` in a method
-//! `kernel_regularizer`, `regularized(&self.activity_regularizer, output)` at the end of `call`, and
+//! `kernel_regularizer`, `regularized(self.activity_regularizer.as_ref(), output)` at the end of `call`, and
 //! `.regularizer("kernel_regularizer", self.kernel.regularizer())` in `saved`.
 
 use carnyx_graph::{DType, Error, Tensor, Variable};
@@ -213,7 +213,7 @@ pub(crate) fn penalties(variables: &[Variable]) -> Vec<Tensor> {
 }
 
 /// The outputs of a layer with the penalty for them, divided by the size of the batch.
-pub(crate) fn regularized(regularizer: &Option<Arc<dyn Regularizer>>, output: Tensor) -> Tensor {
+pub(crate) fn regularized(regularizer: Option<&Arc<dyn Regularizer>>, output: Tensor) -> Tensor {
     let Some(regularizer) = regularizer else { return output };
     if output.is_invalid() {
         return output;
@@ -330,7 +330,7 @@ mod tests {
     fn what_cannot_be_a_penalty_is_said() {
         let x = Tensor::input("x", [3]);
         let code = |regularizer: &dyn Regularizer| {
-            let output = regularized(&None, x.clone());
+            let output = regularized(None, x.clone());
             one_number(regularizer.penalty(&output)).check().unwrap_err().code()
         };
         assert_eq!(code(&L2::new(-1.0)), "regularizer");
