@@ -197,7 +197,7 @@ def penalized():
         5,
         activation="tanh",
         kernel_regularizer=r.L1L2(0.01, 0.02),
-        bias_regularizer="l1",
+        bias_regularizer="l2",
         activity_regularizer=r.L2(0.03),
         kernel_constraint=c.MaxNorm(0.8, axis=[0, 1]),
         bias_constraint="non_neg",
