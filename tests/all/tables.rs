@@ -169,7 +169,7 @@ fn categories_are_inputs_of_their_own() -> Result {
     let features =
         Features::new().numbers(&["Age", "Fare"]).indices(&["Sex"]).label("Survived").adapt(&table)?;
     assert_eq!(features.vocabulary_size("Sex")?, 3);
-    let (sex, numbers) = (Tensor::input("Sex", []), Tensor::input("features", [3]));
+    let (sex, numbers) = (Tensor::input("Sex", []), Tensor::input("features", [features.names().len()]));
     let as_column = Lambda::new(|x| x.cast(DType::F32).expand(-1)).apply(&sex);
     let chance = Dense::new(1).activation(Sigmoid).apply(&concat([&numbers, &as_column], -1));
     // The order of the model is not that of the table.
