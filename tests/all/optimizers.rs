@@ -127,7 +127,7 @@ fn options_have_the_same_bits_for_any_number_of_threads() -> Result {
     for optimizer in optimizers {
         let expected = fitted(1, optimizer())?;
         for threads in [2, 3] {
-            assert!(fitted(threads, optimizer())? == expected, "{} threads", threads);
+            assert!(fitted(threads, optimizer())? == expected, "{threads} threads");
         }
     }
     Ok(())
@@ -229,7 +229,7 @@ fn averages_take_the_place_of_weights_at_the_end() -> Result {
     // Within a fit they differ, and can be exchanged.
     let mut differ = false;
     let at_end = carnyx::callbacks::at_epoch_end(|run| {
-        let before: Vec<Array> = run.variables().iter().map(|v| v.value()).collect::<Result<_>>()?;
+        let before: Vec<Array> = run.variables().iter().map(Variable::value).collect::<Result<_>>()?;
         let variables = run.variables().to_vec();
         run.optimizer.swap_averages(&variables)?;
         differ |= variables[0].value()? != before[0];

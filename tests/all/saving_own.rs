@@ -4,6 +4,7 @@ use crate::messages::assert_message;
 use crate::saving::{Folder, interrupted, numbers, quiet};
 use carnyx::losses::{Loss, fit_to, from_fn};
 use carnyx::metrics::Tally;
+use carnyx::optimizers::{Rule, Slots, Step};
 use carnyx::prelude::*;
 use carnyx::{
     Constant, DType, Functional, Identity, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal,
@@ -28,7 +29,7 @@ fn softened() -> impl Loss {
 }
 
 #[test]
-fn losses_of_ones_own_are_saved_as_what_they_compute() -> Result {
+fn losses_of_ones_own_are_saved_as_what_they_compute() {
     let (x, y) = (numbers(&[30, 4], 1), numbers(&[30, 1], 2));
     let net = || Sequential::new().then(Dense::new(5).activation(Tanh)).then(Dense::new(1));
     interrupted(
@@ -69,7 +70,6 @@ fn losses_of_ones_own_are_saved_as_what_they_compute() -> Result {
         &targets,
         "interrupted_mixed",
     );
-    Ok(())
 }
 
 /// The share of predictions that are close to their target.
@@ -102,6 +102,46 @@ fn metrics_of_ones_own_are_left_out_and_named() -> Result {
     assert!(logs.get("near").is_none() && logs.get("mean_absolute_error").is_some());
     let mut again = carnyx::load(&path)?.metric(Near);
     assert_eq!(again.evaluate((&x, &y))?["near"], model.evaluate((&x, &y))?["near"]);
+    Ok(())
+}
+
+/// Gradient descent that looks at signs only.
+struct Signs;
+
+impl Rule for Signs {
+    fn name(&self) -> &'static str {
+        "signs"
+    }
+
+    fn learning_rate(&self) -> f64 {
+        0.01
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, _: &mut Slots) -> Tensor {
+        weight - gradient.sign() * &at.learning_rate
+    }
+}
+
+#[test]
+fn a_model_with_an_optimizer_of_ones_own_is_saved_without_it() -> Result {
+    let folder = Folder::new("signs");
+    let (x, y) = (numbers(&[30, 4], 1), numbers(&[30, 1], 2));
+    let mut model = Sequential::new().then(Dense::new(1)).compile(Signs, MeanSquaredError);
+    model.fit((&x, &y), quiet(2))?;
+    let expected = model.predict(&x)?;
+    for ending in ["keras", "h5"] {
+        let path = folder.path(&format!("signs.{ending}"));
+        let report = model.save(&path)?;
+        assert!(!report.is_whole() && !report.is_weights_alone());
+        assert_golden("save_report_optimizer", &report.to_string());
+        assert_eq!(
+            carnyx::load(&path).map(drop).unwrap_err().title(),
+            "the model in the file was not compiled"
+        );
+        let mut again = carnyx::load_network(&path)?.compile(Signs, MeanSquaredError);
+        assert_eq!(again.predict(&x)?, expected);
+        again.fit((&x, &y), quiet(1))?;
+    }
     Ok(())
 }
 
@@ -177,30 +217,33 @@ fn weights_are_read_out_of_whole_models() -> Result {
     Ok(())
 }
 
+/// Gives a layer another start.
+type Start = fn(Dense) -> Dense;
+
 #[test]
 fn how_variables_start_is_saved_and_read() -> Result {
     let folder = Folder::new("initializers");
-    let kernels: Vec<(Box<dyn Fn(Dense) -> Dense>, &str)> = vec![
-        (Box::new(|dense| dense.kernel_initializer(Constant(0.3))), "Constant(0.3)"),
-        (Box::new(|dense| dense.kernel_initializer(HeNormal)), "HeNormal"),
-        (Box::new(|dense| dense.kernel_initializer(Orthogonal { gain: 0.7 })), "Orthogonal { gain: 0.7 }"),
+    let kernels: [(Start, &str); 8] = [
+        (|dense| dense.kernel_initializer(Constant(0.3)), "Constant(0.3)"),
+        (|dense| dense.kernel_initializer(HeNormal), "HeNormal"),
+        (|dense| dense.kernel_initializer(Orthogonal { gain: 0.7 }), "Orthogonal { gain: 0.7 }"),
         (
-            Box::new(|dense| dense.kernel_initializer(RandomUniform { low: -0.2, high: 0.1 })),
+            |dense| dense.kernel_initializer(RandomUniform { low: -0.2, high: 0.1 }),
             "RandomUniform { low: -0.2, high: 0.1 }",
         ),
         (
-            Box::new(|dense| dense.kernel_initializer(RandomNormal { mean: 0.1, deviation: 0.2 })),
+            |dense| dense.kernel_initializer(RandomNormal { mean: 0.1, deviation: 0.2 }),
             "RandomNormal { mean: 0.1, deviation: 0.2 }",
         ),
         (
-            Box::new(|dense| dense.kernel_initializer(TruncatedNormal { mean: 0.1, deviation: 0.2 })),
+            |dense| dense.kernel_initializer(TruncatedNormal { mean: 0.1, deviation: 0.2 }),
             "TruncatedNormal { mean: 0.1, deviation: 0.2 }",
         ),
         (
-            Box::new(|dense| dense.kernel_initializer(VarianceScaling { scale: 2.5, ..Default::default() })),
+            |dense| dense.kernel_initializer(VarianceScaling { scale: 2.5, ..Default::default() }),
             "VarianceScaling { scale: 2.5, fan: In, distribution: TruncatedNormal }",
         ),
-        (Box::new(|dense| dense.kernel_initializer(Identity { gain: 2.0 })), "Identity { gain: 2.0 }"),
+        (|dense| dense.kernel_initializer(Identity { gain: 2.0 }), "Identity { gain: 2.0 }"),
     ];
     for (with, written) in kernels {
         for ending in ["keras", "h5"] {

@@ -78,8 +78,8 @@ fn gradients_are_slopes() {
             moved.as_mut_slice::<f64>()?[i] += by;
             value(&moved)
         };
-        const STEP: f64 = 1e-6;
-        let slope = |i| Ok((moved(i, STEP)? - moved(i, -STEP)?) / (2.0 * STEP));
+        let step = 1e-6;
+        let slope = |i| Ok((moved(i, step)? - moved(i, -step)?) / (2.0 * step));
         let slopes = (0..p.len()).map(slope).collect::<Result<Vec<f64>>>()?;
         comparison.close("slopes", &gradient, &Array::new(p.shape(), slopes)?, 1e-6);
         Ok(())

@@ -108,9 +108,12 @@ fn metric(case: &Case) -> Box<dyn Metric> {
         |name: &str| case.get(&format!("config/{name}")).map(|_| case.number(&format!("config/{name}")));
     let count = |name: &str| number(name).map(|number| number as usize);
     let k = || count("k").expect("the case has a `k`");
-    let thresholds = case.get("config/thresholds").map(|value| match value.is_array() {
-        true => case.numbers("config/thresholds"),
-        false => vec![case.number("config/thresholds")],
+    let thresholds = case.get("config/thresholds").map(|value| {
+        if value.is_array() {
+            case.numbers("config/thresholds")
+        } else {
+            vec![case.number("config/thresholds")]
+        }
     });
     let thresholds = || thresholds.clone().unwrap_or_default();
     let smoothing = case.number_or("config/label_smoothing", 0.0);

@@ -61,7 +61,7 @@ fn class_of(initializer: &dyn Initializer) -> Option<Described> {
         } else if let Some(scaling) = any.downcast_ref::<VarianceScaling>() {
             ("VarianceScaling", variance_scaling_fields(scaling))
         } else {
-            ("STFT", stft_fields(any.downcast_ref()?))
+            ("STFT", stft_fields(*any.downcast_ref()?))
         })
     })
 }
@@ -100,7 +100,7 @@ fn variance_scaling_fields(scaling: &VarianceScaling) -> Vec<(&'static str, Valu
     ]
 }
 
-fn stft_fields(stft: &Stft) -> Vec<(&'static str, Value)> {
+fn stft_fields(stft: Stft) -> Vec<(&'static str, Value)> {
     let side = if stft.side == StftSide::Real { "real" } else { "imag" };
     let window = match stft.window {
         StftWindow::Hann => Value::from("hann"),

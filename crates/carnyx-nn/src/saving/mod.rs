@@ -217,8 +217,8 @@ impl<L: Module> Model<L> {
     ///
     /// Weights that have no values yet get them. A struct of known layers is saved as the [`Functional`] that it draws,
     /// one with operations of its own as a trace of what it computes, and so is a loss of one's own. What cannot be in a
-    /// file is left out, and the report and standard error say so: metrics of one's own, and all but the weights of a
-    /// [dynamic](Model::dynamic) model, whose structure is another one at every step.
+    /// file is left out, and the report and standard error say so: metrics of one's own, how a model with an optimizer of
+    /// one's own is compiled, and all but the weights of a [dynamic](Model::dynamic) model, whose structure is another one at every step.
     ///
     /// # Errors
     /// `file`, if the file cannot be written, or if a part of the model is nothing that files know: weights alone can
@@ -318,7 +318,7 @@ fn saved(
         compile: training::compile_json(&compiled, &names)?,
         progress: training::progress_json(core, &compiled, &names, &layout)?,
         optimizer_name: optimizer.name(),
-        optimizer: optimizers::optimizer_arrays(optimizer, &layout)?,
+        optimizer: compiled.optimizer_arrays(&layout)?,
         name,
         config,
         layout,

@@ -30,6 +30,8 @@ enum LeftOut {
     Structure,
     /// The metric of that name.
     Metric(String),
+    /// How the model is compiled, for the sake of the optimizer of that name.
+    Optimizer(String),
 }
 
 impl SaveReport {
@@ -63,6 +65,10 @@ impl SaveReport {
         self.left_out.push(LeftOut::Metric(name));
     }
 
+    pub(super) fn leave_out_optimizer(&mut self, name: &str) {
+        self.left_out.push(LeftOut::Optimizer(name.to_owned()));
+    }
+
     /// Says on standard error what the file at `path` lacks.
     pub(crate) fn tell(&self, path: &Path) {
         if !self.is_whole() {
@@ -92,6 +98,10 @@ impl fmt::Display for SaveReport {
                 LeftOut::Metric(name) => format!(
                     "  = note: the metric `{name}` is not among those that files know\n  \
                      = help: `load(..)?.metric(..)` adds it again"
+                ),
+                LeftOut::Optimizer(name) => format!(
+                    "  = note: not how it is compiled: the optimizer `{name}` is not among those that files know\n  \
+                     = help: `load_network(..)?.compile(..)` compiles it again"
                 ),
             };
             write!(f, "{}{line}", if i == 0 { "" } else { "\n" })?;

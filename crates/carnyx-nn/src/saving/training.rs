@@ -8,7 +8,7 @@ use super::SaveReport;
 use super::config::{Fields, bad, brief, object};
 use super::losses::loss;
 use super::metrics::metric;
-use super::optimizers::{optimizer, optimizer_json, rest_json, with_rest};
+use super::optimizers::{optimizer, optimizer_arrays, optimizer_json, rest_json, with_rest};
 use super::traced::TRACED_LOSS;
 use super::weights::Layout;
 use crate::losses::{Loss, Objective, Term};
@@ -16,7 +16,7 @@ use crate::metrics::Metric;
 use crate::models::trace::{Core, Watched};
 use crate::optimizers::Optimizer;
 use carnyx_file::Value;
-use carnyx_graph::{DType, Dim, Error, Facts, Result, Tensor};
+use carnyx_graph::{Array, DType, Dim, Error, Facts, Result, Tensor};
 use std::sync::Arc;
 
 /// What a model is compiled with, apart from its weights.
@@ -39,13 +39,14 @@ pub(super) struct Progress {
 
 /// How a model is compiled, as far as a file can hold it.
 pub(super) struct Compilation<'a> {
-    optimizer: &'a Optimizer,
+    /// `None` for a rule of the user's own.
+    optimizer: Option<&'a Optimizer>,
     objective: Objective,
     metrics: Vec<&'a Watched>,
 }
 
 impl<'a> Compilation<'a> {
-    /// Losses of the user's own become traces; metrics of the user's own are left out.
+    /// Losses of the user's own become traces; metrics and rules of the user's own are left out.
     pub(super) fn of(
         core: &'a Core,
         optimizer: &'a Optimizer,
@@ -68,7 +69,16 @@ impl<'a> Compilation<'a> {
         let (metrics, own): (Vec<&Watched>, Vec<&Watched>) =
             core.metrics.iter().partition(|watched| watched.metric.config().is_some());
         own.iter().for_each(|watched| report.leave_out_metric(watched.metric.name()));
+        if optimizer.config().is_none() {
+            report.leave_out_optimizer(optimizer.name());
+        }
+        let optimizer = Some(optimizer).filter(|optimizer| optimizer.config().is_some());
         Ok(Compilation { optimizer, objective, metrics })
+    }
+
+    /// What the optimizer remembers, with names.
+    pub(super) fn optimizer_arrays(&self, layout: &Layout) -> Result<Vec<(String, Array)>> {
+        self.optimizer.map_or(Ok(Vec::new()), |optimizer| optimizer_arrays(optimizer, layout))
     }
 
     /// Whether Keras has all losses: it reads a file only if it knows everything that is in it.
@@ -96,9 +106,9 @@ fn metric_json(metric: &dyn Metric) -> Result<Value> {
 
 /// The `compile_config` of Keras; nothing if Keras could not read it.
 pub(super) fn compile_json(compiled: &Compilation, outputs: &[Arc<str>]) -> Result<Value> {
-    if !compiled.is_known_to_keras() {
+    let Some(optimizer) = compiled.optimizer.filter(|_| compiled.is_known_to_keras()) else {
         return Ok(Value::Null);
-    }
+    };
     let several = outputs.len() > 1;
     let mut losses = vec![Value::Null; outputs.len()];
     let mut weights = vec![Value::from(1.0); outputs.len()];
@@ -115,7 +125,7 @@ pub(super) fn compile_json(compiled: &Compilation, outputs: &[Arc<str>]) -> Resu
     let weighted_metrics =
         weighted_metrics.map(|lists| if has_weighted { one_or_all(lists) } else { Value::Null });
     Ok(object([
-        ("optimizer", optimizer_json(compiled.optimizer)?),
+        ("optimizer", optimizer_json(optimizer)?),
         ("loss", one_or_all(losses)),
         ("loss_weights", if is_weighted { Value::from(weights) } else { Value::Null }),
         ("metrics", one_or_all(metrics?)),
@@ -164,6 +174,15 @@ pub(super) fn progress_json(
             ("weighted", Value::from(watched.is_weighted)),
         ]));
     }
+    let compile = match compiled.optimizer {
+        Some(optimizer) => object([
+            ("optimizer", optimizer_json(optimizer)?),
+            ("optimizer_rest", rest_json(optimizer)),
+            ("losses", Value::from(losses)),
+            ("metrics", Value::from(metrics)),
+        ]),
+        None => Value::Null,
+    };
     let frozen = layout.all().into_iter().filter(|(_, variable)| !variable.is_trainable());
     Ok(object([
         ("carnyx_version", Value::from(env!("CARGO_PKG_VERSION"))),
@@ -171,15 +190,7 @@ pub(super) fn progress_json(
         ("seed", Value::from(core.seed)),
         ("frozen", frozen.map(|(name, _)| Value::from(name)).collect()),
         ("output_names", outputs.iter().map(|name| Value::from(&**name)).collect()),
-        (
-            "compile",
-            object([
-                ("optimizer", optimizer_json(compiled.optimizer)?),
-                ("optimizer_rest", rest_json(compiled.optimizer)),
-                ("losses", Value::from(losses)),
-                ("metrics", Value::from(metrics)),
-            ]),
-        ),
+        ("compile", compile),
     ]))
 }
 
