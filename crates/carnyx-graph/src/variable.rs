@@ -82,8 +82,8 @@ struct State {
     value: Option<Array>,
     checked_out: bool,
     waiting: usize,
-    trainable: bool,
     by_gradients: bool,
+    frozen: bool,
     path: Option<Arc<str>>,
     attributes: Attributes,
 }
@@ -126,8 +126,8 @@ impl Variable {
             value,
             checked_out: false,
             waiting: 0,
-            trainable: true,
             by_gradients: true,
+            frozen: false,
             path: None,
             attributes: Attributes::default(),
         };
@@ -152,7 +152,7 @@ impl Variable {
     pub fn untrained(self) -> Variable {
         {
             let mut state = self.state();
-            (state.trainable, state.by_gradients) = (false, false);
+            state.by_gradients = false;
         }
         self
     }
@@ -171,7 +171,7 @@ impl Variable {
         let variable = Variable::build(Arc::new(initializer), self.0.dtype, None, None);
         {
             let (old, mut new) = (self.state(), variable.state());
-            (new.trainable, new.by_gradients) = (old.trainable, old.by_gradients);
+            (new.by_gradients, new.frozen) = (old.by_gradients, old.frozen);
             new.attributes = old.attributes.clone();
         }
         variable
@@ -381,7 +381,8 @@ impl Variable {
     /// assert!(Variable::from(Array::scalar(1f32)).is_trainable());
     /// ```
     pub fn is_trainable(&self) -> bool {
-        self.state().trainable
+        let state = self.state();
+        state.by_gradients && !state.frozen
     }
 
     /// Freezes (`false`) or unfreezes this variable. The next training step follows it; nothing is compiled again.
@@ -396,7 +397,22 @@ impl Variable {
     /// ```
     pub fn set_trainable(&self, trainable: bool) {
         let mut state = self.state();
-        state.trainable = trainable && state.by_gradients;
+        state.frozen = !trainable;
+    }
+
+    /// Whether [`set_trainable(false)`](Variable::set_trainable) was the last word on this variable: a layer that is
+    /// frozen as a whole may behave differently, even if gradients change none of its variables anyway.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let moving_mean = Variable::from(Array::from([0f32, 0.0])).untrained();
+    /// assert!(!moving_mean.is_frozen() && !moving_mean.is_trainable());
+    /// moving_mean.set_trainable(false);
+    /// assert!(moving_mean.is_frozen());
+    /// ```
+    pub fn is_frozen(&self) -> bool {
+        self.state().frozen
     }
 
     /// The place in the model: `dense_1/kernel`. Initial values depend on it, so a model gives it before they are

@@ -527,12 +527,14 @@ fn check_before_first_step(
     site: &'static Location<'static>,
 ) -> Result {
     let program = core.training_program(batch_size, data, optimizer, site)?;
+    core.check_inputs(&program, data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let Some(validation) = validation else { return Ok(()) };
     let rows = EVALUATION_BATCH.min(validation.num_samples());
     let program = core.evaluation_program(rows, validation, site)?;
-    let checked = core.check_targets(&program, validation.targets());
+    let checked = core.check_inputs(&program, validation.inputs());
+    let checked = checked.and_then(|()| core.check_targets(&program, validation.targets()));
     checked.map_err(|error| error.at(site).note("in the validation data"))?;
     core.keep(program);
     Ok(())
@@ -627,8 +629,8 @@ fn train_epoch(
     Ok(())
 }
 
-/// Whether the losses can make sense of the targets of a batch that has just come, as is checked of arrays in memory
-/// before the first step.
+/// Whether tables have the ids of a batch that has just come, and losses can make sense of its targets, as is checked of
+/// arrays in memory before the first step.
 fn check_batch(
     core: &Core,
     program: &Prepared,
@@ -636,7 +638,9 @@ fn check_batch(
     run: &Running,
     site: &'static Location<'static>,
 ) -> Result {
-    core.check_targets(program, steps.data().targets()).map_err(|error| in_step(error, run, site))
+    let checked = core.check_inputs(program, steps.data().inputs());
+    let checked = checked.and_then(|()| core.check_targets(program, steps.data().targets()));
+    checked.map_err(|error| in_step(error, run, site))
 }
 
 /// An error about the data of the step that is being taken.
@@ -716,6 +720,7 @@ pub(crate) fn evaluate_all(
         Source::Stream(_) => all.len(),
     };
     let program = core.evaluation_program(rows, &data, site)?;
+    core.check_inputs(&program, data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let pass = Pass { seed: core.seed, site };

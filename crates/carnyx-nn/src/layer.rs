@@ -309,6 +309,26 @@ where
     fn apply_named(&self, name: &str, x: &In) -> Self::Out {
         apply_at(self, &name.into(), Location::caller().into(), x)
     }
+
+    /// The output for several tensors, of a layer that takes a list: `Add.apply_to([&a, &b])`.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Tensor;
+    /// # extern crate carnyx_nn as carnyx;
+    /// # use carnyx::*;
+    /// let (a, b) = (Tensor::input("a", [3]), Tensor::input("b", [4]));
+    /// let joined = Concatenate::new(-1).named("both").apply_to([&a, &b]);
+    /// assert_eq!(joined.shape().to_string(), "[batch, 7]");
+    /// ```
+    #[track_caller]
+    fn apply_to<'a>(&self, x: impl IntoIterator<Item = &'a Tensor>) -> Self::Out
+    where
+        In: From<Vec<Tensor>>,
+    {
+        let inputs: Vec<Tensor> = x.into_iter().cloned().collect();
+        apply_at(self, &own_name(self).into(), Location::caller().into(), &In::from(inputs))
+    }
 }
 
 impl<In: Tree, L: Layer<In> + Clone + 'static> Apply<In> for L where L::Out: Tree {}

@@ -12,6 +12,8 @@ pub use crate::Activation::{self, *};
 #[doc(no_inline)]
 pub use crate::{Apply, Dense, Dropout, Flatten, Input, Lambda, Layer, Module, Normalization, Rescaling};
 #[doc(no_inline)]
+pub use crate::{BatchNormalization, Concatenate, Embedding, LayerNormalization, Reshape};
+#[doc(no_inline)]
 pub use crate::{Functional, Sequential, Variables};
 
 // First values of variables.

@@ -2,7 +2,7 @@
 
 use crate::saving::decimal;
 use crate::{Config, Layer, Module, Noise};
-use carnyx_graph::{Error, Mode, Tensor};
+use carnyx_graph::{Error, Mode, Result, Tensor};
 
 /// In training, sets a share `rate` of the elements to zero, others each time, and multiplies the rest by
 /// `1 / (1 - rate)`, so that their mean stays. In inference, nothing.
@@ -89,12 +89,8 @@ impl Dropout {
                     .label("the rate must be at least 0 and less than 1"),
             );
         }
-        if x.mode() == Mode::Constant {
-            return Some(
-                Error::new("mode", "a `Dropout` layer cannot tell whether this is training or inference")
-                    .label("the tensor is made of constants and variables only, which have no mode")
-                    .help("combine it with the data first, or give it a mode with `.in_mode(x.mode())`"),
-            );
+        if let Err(error) = check_mode("Dropout", x) {
+            return Some(error);
         }
         let shape = x.shape();
         let axis = self.shared.iter().find(|&&axis| shape.axis(axis).is_none())?;
@@ -124,6 +120,16 @@ impl Layer for Dropout {
         let kept = Tensor::random_bernoulli(shape, keep, self.noise.address()).broadcast_to(x.shape());
         kept.select(x * (1.0 / keep), x.zeros_like())
     }
+}
+
+/// That the tensor says whether this is training or inference.
+pub(super) fn check_mode(kind: &str, x: &Tensor) -> Result {
+    if x.mode() != Mode::Constant {
+        return Ok(());
+    }
+    Err(Error::new("mode", format!("a `{kind}` layer cannot tell whether this is training or inference"))
+        .label("the tensor is made of constants and variables only, which have no mode")
+        .help("combine it with the data first, or give it a mode with `.in_mode(x.mode())`"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod functional;
 mod heads;
+mod ids;
 mod model;
 mod network;
 mod summary;

@@ -548,6 +548,9 @@ fn predict(
             current = Some(core.prediction_program(rows, steps.data(), site)?);
         }
         let Some(program) = &mut current else { continue };
+        if steps.are_streamed() || batch == 0 {
+            core.check_inputs(program, steps.data().inputs()).map_err(|error| error.at(site))?;
+        }
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);

@@ -5,7 +5,7 @@
 
 use crate::{Found, Module, Visitor};
 use carnyx_graph::op::{Op, Scope};
-use carnyx_graph::{Shape, Tensor, Variable};
+use carnyx_graph::{Dim, Shape, Tensor, Variable};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
@@ -281,7 +281,25 @@ impl Expression {
 fn multiply_adds(product: &Tensor) -> usize {
     let (Op::Dot { transpose_a, .. }, Some(a)) = (product.op(), product.sources().first()) else { return 0 };
     let inner = a.dim(if *transpose_a { -2 } else { -1 });
-    product.shape().iter().filter_map(|dim| dim.fixed()).fold(inner, usize::saturating_mul)
+    fixed_sizes(product).saturating_mul(inner).saturating_mul(rows_of_a_sample(a))
+}
+
+/// The product of the sizes that are known.
+fn fixed_sizes(tensor: &Tensor) -> usize {
+    tensor.shape().iter().filter_map(|dim| dim.fixed()).fold(1, usize::saturating_mul)
+}
+
+/// How many of the rows of a matrix come from one sample, where the batch and other axes were made one.
+fn rows_of_a_sample(matrix: &Tensor) -> usize {
+    let mut merged = matrix.clone();
+    while !merged.shape().contains(&Dim::BATCH) {
+        let Some(source) = merged.sources().first().cloned() else { return 1 };
+        if matches!(merged.op(), Op::Reshape(_)) && source.shape().contains(&Dim::BATCH) {
+            return fixed_sizes(&source) / fixed_sizes(&merged).max(1);
+        }
+        merged = source;
+    }
+    1
 }
 
 /// `1,234,567`.

@@ -5,6 +5,7 @@
 //! A [`Prepared`] program runs again and again without tracing or allocating. Invariant: a loss that is not finite
 //! changes no variable.
 
+use super::ids;
 use super::network::Network;
 use crate::data::Data;
 use crate::engine::{self, initialize_on};
@@ -48,9 +49,9 @@ pub(crate) struct Key {
     pub(super) targets: Vec<(Vec<usize>, DType)>,
     /// For each of the targets, if any has weights.
     weights: Vec<Option<(Vec<usize>, DType)>>,
-    /// In training, and where penalties count: whether each of the network's variables is trainable; in training,
-    /// which optimizer moves them.
-    trainable: Vec<bool>,
+    /// In training, and where penalties count: whether each of the network's variables is frozen; in training,
+    /// which optimizer moves the others.
+    frozen: Vec<bool>,
     optimizer: u64,
 }
 
@@ -63,6 +64,8 @@ pub(crate) struct Prepared {
     pub(crate) feeds: Vec<usize>,
     /// For each loss and metric: which targets it compares, and the shape of the predictions.
     compared: Vec<(Kind, usize, Shape)>,
+    /// The tables that rows are looked up in by the data's ids.
+    tables: Vec<ids::Table>,
 }
 
 /// A number in the logs, with its running totals.
@@ -193,15 +196,15 @@ impl Core {
             inputs: describe(data.inputs()),
             targets: describe(data.targets()),
             weights: weights.iter().map(|w| w.as_ref().map(row)).filter(|_| are_weighted).collect(),
-            trainable: variables.iter().map(Variable::is_trainable).collect(),
+            frozen: variables.iter().map(Variable::is_frozen).collect(),
             optimizer,
         }
     }
 
     /// Whether a program for training still trains the right variables.
     pub(crate) fn is_current(&self, program: &Prepared, optimizer: &Optimizer) -> bool {
-        let flags = self.network.variables.iter().map(Variable::is_trainable);
-        program.key.optimizer == optimizer.id() && flags.eq(program.key.trainable.iter().copied())
+        let flags = self.network.variables.iter().map(Variable::is_frozen);
+        program.key.optimizer == optimizer.id() && flags.eq(program.key.frozen.iter().copied())
     }
 
     fn take(&self, wanted: impl Fn(&Prepared) -> bool) -> Option<Prepared> {
@@ -258,8 +261,8 @@ impl Core {
         site: &'static Location<'static>,
     ) -> Result {
         let Some(key) = self.traced.clone() else { return Ok(()) };
-        let trainable = self.network.variables.iter().map(Variable::is_trainable).collect();
-        let program = self.train(Key { trainable, optimizer: optimizer.id(), ..key }, optimizer, site)?;
+        let frozen = self.network.variables.iter().map(Variable::is_frozen).collect();
+        let program = self.train(Key { frozen, optimizer: optimizer.id(), ..key }, optimizer, site)?;
         self.keep(program);
         Ok(())
     }
@@ -344,7 +347,8 @@ impl Core {
             Some(program) => program.session,
             None => self.executor().compile(&graph)?.session(),
         };
-        Ok(Prepared { key, graph, session, feeds, compared })
+        let tables = ids::tables(&graph);
+        Ok(Prepared { key, graph, session, feeds, compared, tables })
     }
 
     /// Loss and totals for one batch.
@@ -469,6 +473,12 @@ impl Core {
             }
         }
         Ok(scores)
+    }
+
+    /// Whether each id in the inputs has a row in the table that it is looked up in.
+    #[expect(clippy::unused_self, reason = "asked for like the targets")]
+    pub(crate) fn check_inputs(&self, program: &Prepared, inputs: &[Array]) -> Result {
+        ids::check(&program.tables, &program.feeds, inputs)
     }
 
     /// Whether losses and metrics can make sense of the targets' values.

@@ -127,7 +127,7 @@ fn axis_json(axes: &[isize]) -> Value {
 
 /// A layer with what a file attaches to it, if it does: `with(dense, fields.regularizer("kernel_regularizer")?,
 /// Dense::kernel_regularizer)`.
-pub(super) fn with<L, A>(layer: L, attribute: Option<A>, attach: impl FnOnce(L, A) -> L) -> L {
+pub(crate) fn with<L, A>(layer: L, attribute: Option<A>, attach: impl FnOnce(L, A) -> L) -> L {
     match attribute {
         Some(attribute) => attach(layer, attribute),
         None => layer,
@@ -139,7 +139,7 @@ const CONSTRAINTS: [&str; 4] = ["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"];
 
 impl Fields<'_> {
     /// The penalty in the field `name`, if there is one.
-    pub(super) fn regularizer(&self, name: &str) -> Result<Option<Arc<dyn Regularizer>>> {
+    pub(crate) fn regularizer(&self, name: &str) -> Result<Option<Arc<dyn Regularizer>>> {
         let Some(fields) = self.attribute(name)? else { return Ok(None) };
         let number = |name: &str, default: f64| fields.number(name, Some(default));
         Ok(Some(match fields.class {
@@ -159,7 +159,7 @@ impl Fields<'_> {
     }
 
     /// The bounds in the field `name`, if there are any.
-    pub(super) fn constraint(&self, name: &str) -> Result<Option<Arc<dyn Constraint>>> {
+    pub(crate) fn constraint(&self, name: &str) -> Result<Option<Arc<dyn Constraint>>> {
         let Some(fields) = self.attribute(name)? else { return Ok(None) };
         let number = |name: &str, default: f64| fields.number(name, Some(default));
         Ok(Some(match fields.class {

@@ -35,6 +35,8 @@ pub(super) enum Content {
     Nothing,
     /// Layers in a row.
     Row(Vec<Part>),
+    /// A layer around another one.
+    Wrapped(Vec<Part>),
     /// Layers with the tensors between them.
     Drawing { parts: Vec<Part>, inputs: Vec<Use>, outputs: Vec<Use> },
 }
@@ -125,7 +127,7 @@ impl Config {
     pub(super) fn parts(&self) -> &[Part] {
         match &self.content {
             Content::Nothing => &[],
-            Content::Row(parts) | Content::Drawing { parts, .. } => parts,
+            Content::Row(parts) | Content::Wrapped(parts) | Content::Drawing { parts, .. } => parts,
         }
     }
 
@@ -149,7 +151,7 @@ impl Config {
             name: name.to_owned(),
             variables: self.variables.clone(),
             parts: self.parts().iter().filter(is_layer).map(|part| part.config.layout(&part.name)).collect(),
-            is_model: !matches!(self.content, Content::Nothing),
+            is_model: matches!(self.content, Content::Row(_) | Content::Drawing { .. }),
         }
     }
 
@@ -165,6 +167,10 @@ impl Config {
             Content::Row(parts) => {
                 let layers = parts.iter().map(|part| part.config.layer_json(&part.name, style));
                 fields.push(("layers", layers.collect()));
+            }
+            Content::Wrapped(parts) => {
+                let inner = parts.iter().map(|part| ("layer", part.config.layer_json(&part.name, style)));
+                fields.extend(inner);
             }
             Content::Drawing { parts, inputs, outputs } => {
                 let layers = parts.iter().map(|part| drawn_json(part, parts, style));
@@ -192,9 +198,7 @@ impl Config {
 
     /// Whether an optimizer may change it, as far as Keras can say it: for a layer as a whole.
     fn is_trainable(&self) -> bool {
-        self.variables.is_empty()
-            || self.class == "Normalization"
-            || self.variables.iter().any(|(_, variable)| variable.is_trainable())
+        self.variables.is_empty() || self.variables.iter().any(|(_, variable)| !variable.is_frozen())
     }
 }
 
@@ -241,9 +245,12 @@ fn drawn_json(part: &Part, parts: &[Part], style: Style) -> Value {
     json
 }
 
-/// The layers of Keras that stand for an operation on several tensors.
+/// The layers of Keras that take a list of tensors.
+pub(super) const MERGES: [&str; 8] =
+    ["Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"];
+
 pub(super) fn is_merge(class: &str) -> bool {
-    matches!(class, "Concatenate" | "Add" | "Multiply" | "Subtract")
+    MERGES.contains(&class)
 }
 
 fn history(place: &Use, parts: &[Part]) -> Value {
@@ -298,14 +305,14 @@ pub(crate) fn numbers(array: &Array) -> Value {
 
 /// The fields that a file gives for a thing of a class.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
-    pub(super) class: &'a str,
-    pub(super) value: &'a Value,
+pub(crate) struct Fields<'a> {
+    pub(crate) class: &'a str,
+    pub(crate) value: &'a Value,
 }
 
 impl<'a> Fields<'a> {
     /// Class and fields of something that is described by an object.
-    pub(super) fn of(value: &'a Value, what: &str) -> Result<Fields<'a>> {
+    pub(crate) fn of(value: &'a Value, what: &str) -> Result<Fields<'a>> {
         let class = value.get("class_name").and_then(Value::as_str);
         match (class, value.get("config")) {
             (Some(class), Some(fields)) if fields.is_object() => {
@@ -318,37 +325,64 @@ impl<'a> Fields<'a> {
     }
 
     /// The field, unless it is missing or `null`.
-    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
         self.value.get(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn wrong(&self, name: &str, wanted: &str) -> Error {
+    pub(crate) fn wrong(&self, name: &str, wanted: &str) -> Error {
         let found = self.value.get(name).map_or("nothing".to_owned(), brief);
         bad(format!("`{name}` of `{}` is {found}", self.class)).label(format!("it should be {wanted}"))
     }
 
-    pub(super) fn count(&self, name: &str) -> Result<usize> {
+    pub(crate) fn count(&self, name: &str) -> Result<usize> {
         let number = self.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         number.ok_or_else(|| self.wrong(name, "a whole number from 0 on"))
     }
 
-    pub(super) fn number(&self, name: &str, default: Option<f64>) -> Result<f64> {
+    pub(crate) fn number(&self, name: &str, default: Option<f64>) -> Result<f64> {
         match self.get(name) {
             None => default.ok_or_else(|| self.wrong(name, "a number")),
             Some(value) => value.as_f64().ok_or_else(|| self.wrong(name, "a number")),
         }
     }
 
-    pub(super) fn truth(&self, name: &str, default: bool) -> Result<bool> {
+    /// A number as a layer holds it, or the default.
+    pub(crate) fn float(&self, name: &str, default: f32) -> Result<f32> {
+        self.number(name, Some(decimal(default))).map(|number| number as f32)
+    }
+
+    /// An axis, or the default.
+    pub(crate) fn axis(&self, name: &str, default: isize) -> Result<isize> {
+        let axis = |value: &Value| value.as_i64().and_then(|axis| isize::try_from(axis).ok());
+        self.get(name).map_or(Ok(default), |value| {
+            // Keras lists a single axis once a layer has seen its input.
+            let one = value.as_array().filter(|list| list.len() == 1).map_or(value, |list| &list[0]);
+            axis(one).ok_or_else(|| self.wrong(name, "a whole number"))
+        })
+    }
+
+    /// Axes or sizes in a list, or a single one; the default if there are none.
+    pub(crate) fn axes(&self, name: &str, default: &[isize]) -> Result<Vec<isize>> {
+        let wrong = || self.wrong(name, "a whole number, or a list of them");
+        let axis =
+            |value: &Value| value.as_i64().and_then(|axis| isize::try_from(axis).ok()).ok_or_else(wrong);
+        match self.get(name) {
+            None => Ok(default.to_vec()),
+            Some(Value::Array(list)) => list.iter().map(axis).collect(),
+            Some(one) => Ok(vec![axis(one)?]),
+        }
+    }
+
+    pub(crate) fn truth(&self, name: &str, default: bool) -> Result<bool> {
         self.get(name)
             .map_or(Ok(default), |value| value.as_bool().ok_or_else(|| self.wrong(name, "`true` or `false`")))
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<&'a str> {
+    pub(crate) fn text(&self, name: &str) -> Result<&'a str> {
         self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, "a text"))
     }
 
-    pub(super) fn list(&self, name: &str) -> Result<&'a [Value]> {
+    pub(crate) fn list(&self, name: &str) -> Result<&'a [Value]> {
         self.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or_else(|| self.wrong(name, "a list"))
     }
 
@@ -375,7 +409,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Numbers in lists as an array of `f64`.
-    pub(super) fn array(&self, name: &str) -> Result<Array> {
+    pub(crate) fn array(&self, name: &str) -> Result<Array> {
         let wrong = || self.wrong(name, "a number, or lists of numbers that are of equal length");
         let mut value = self.get(name).ok_or_else(wrong)?;
         let (mut shape, whole) = (Vec::new(), value);
@@ -393,7 +427,7 @@ impl<'a> Fields<'a> {
     }
 
     /// That the fields, if they are there, say what Carnyx does anyway.
-    pub(super) fn only(&self, defaults: &[(&str, Value)]) -> Result {
+    pub(crate) fn only(&self, defaults: &[(&str, Value)]) -> Result {
         for (name, default) in defaults {
             let Some(value) = self.get(name).filter(|value| *value != default) else { continue };
             // 0 and 0.0 are the same here.
@@ -418,7 +452,7 @@ fn flatten(value: &Value, depth: usize, into: &mut Vec<f64>) -> Option<()> {
 }
 
 /// An error about the contents of a file.
-pub(super) fn bad(title: impl Into<String>) -> Error {
+pub(crate) fn bad(title: impl Into<String>) -> Error {
     Error::new("file", title)
 }
 

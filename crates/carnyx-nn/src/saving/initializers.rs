@@ -21,7 +21,12 @@ type Described = (&'static str, Vec<(&'static str, Value)>);
 impl Config {
     /// How a variable starts, if Keras has a name for it.
     pub(crate) fn initializer(self, field: &'static str, variable: &Variable) -> Config {
-        let Some((class, fields)) = class_of(variable.initializer()) else { return self };
+        self.initialized(field, variable.initializer())
+    }
+
+    /// The same for an initializer that a variable knows in another form.
+    pub(crate) fn initialized(self, field: &'static str, initializer: &dyn Initializer) -> Config {
+        let Some((class, fields)) = class_of(initializer) else { return self };
         let json = object([
             ("module", Value::from("keras.initializers")),
             ("class_name", Value::from(class)),
@@ -143,7 +148,7 @@ const CLASSES: [(&str, &str); 16] = [
 
 impl Fields<'_> {
     /// How a variable starts, by the field `name`; `None` if the file does not say it, or names what is not known.
-    pub(super) fn initializer(&self, name: &str) -> Result<Option<Arc<dyn Initializer>>> {
+    pub(crate) fn initializer(&self, name: &str) -> Result<Option<Arc<dyn Initializer>>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let fields = match value.as_str() {
             Some(word) => Fields { class: word, value: &Value::Null },

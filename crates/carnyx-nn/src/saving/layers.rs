@@ -4,37 +4,67 @@
 //! of units and shapes are compared with the arrays of the file.
 
 use super::attributes::with;
-use super::config::{Config, Fields, bad, brief, decimal};
+use super::config::{Config, Content, Fields, Part, bad, brief, decimal};
 use crate::{
-    Activation, Dense, Dropout, Flatten, Input, Layer, LayerRef, Module, Normalization, Rescaling, Traced,
+    Activation, ActivityRegularization, Add, AlphaDropout, Average, BatchNormalization, CategoryEncoding,
+    Concatenate, Dense, Discretization, Dot, Dropout, EinsumDense, Embedding, Flatten, GaussianDropout,
+    GaussianNoise, GroupNormalization, Input, IntegerLookup, Layer, LayerNormalization, LayerRef, Masking,
+    Maximum, Minimum, Module, Multiply, Normalization, PRelu, Permute, Rectifier, RepeatVector, Rescaling,
+    Reshape, RmsNormalization, Subtract, Traced, UnitNormalization,
 };
 use carnyx_file::Value;
-use carnyx_graph::{DType, Error, Result, Tensor, Variable, concat};
+use carnyx_graph::{DType, Error, Result, Tensor, Variable};
 use std::sync::Arc;
 
 /// The classes that can be read.
-const CLASSES: [&str; 21] = [
+const CLASSES: [&str; 47] = [
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
+    "Average",
+    "BatchNormalization",
     "Carnyx>Activation",
     "Carnyx>Dropout",
     "Carnyx>Traced",
+    "CategoryEncoding",
     "Concatenate",
     "Dense",
+    "Discretization",
+    "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
     "Functional",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "Identity",
     "InputLayer",
+    "IntegerLookup",
+    "LayerNormalization",
     "LeakyReLU",
+    "Masking",
+    "Maximum",
+    "Minimum",
     "Model",
     "Multiply",
     "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
+    "Reshape",
     "Sequential",
     "Softmax",
+    "SpatialDropout1D",
     "Subtract",
+    "TimeDistributed",
+    "UnitNormalization",
 ];
 
 /// A layer of a file.
@@ -42,41 +72,9 @@ pub(super) enum Known {
     /// From a tensor to a tensor, with the variables that are in the file.
     Layer(LayerRef, Vec<(String, Variable)>),
     /// From several tensors to one.
-    Merge(Merge),
+    Merge(Arc<dyn Layer<Vec<Tensor>, Out = Tensor>>),
     /// What a layer computes, without its type.
     Traced(Box<Traced>),
-}
-
-/// An operation on several tensors, for which Keras has a layer.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Merge {
-    Concatenate(isize),
-    Add,
-    Multiply,
-    Subtract,
-}
-
-impl Merge {
-    pub(super) fn of(self, inputs: &[Tensor]) -> Result<Tensor> {
-        let Some((first, rest)) = inputs.split_first() else {
-            return Err(bad("it is applied to nothing"));
-        };
-        // Keras broadcasts here too, but along axes of its own choice.
-        let rank = |x: &Tensor| x.rank();
-        if let Some(other) = rest.iter().find(|x| rank(x) != rank(first)) {
-            return Err(bad(format!("it is applied to {} and {}", first.shape(), other.shape()))
-                .label("tensors with different numbers of axes cannot be joined"));
-        }
-        let two = |f: fn(&Tensor, &Tensor) -> Tensor| rest.iter().fold(first.clone(), |x, y| f(&x, y));
-        let joined = match self {
-            Merge::Concatenate(axis) => concat(inputs, axis),
-            Merge::Add => two(|x, y| x + y),
-            Merge::Multiply => two(|x, y| x * y),
-            Merge::Subtract => two(|x, y| x - y),
-        };
-        joined.check()?;
-        Ok(joined)
-    }
 }
 
 /// The layer of a class; `InputLayer` and models have other doors.
@@ -103,7 +101,6 @@ pub(super) fn layer(fields: Fields) -> Result<Known> {
 }
 
 fn known(fields: Fields) -> Result<Known> {
-    let merge = |merge| Ok(Known::Merge(merge));
     match fields.class {
         "Dense" => dense(fields),
         "Flatten" => {
@@ -119,6 +116,7 @@ fn known(fields: Fields) -> Result<Known> {
             }))
         }
         "Dropout" => dropout(fields),
+        "SpatialDropout1D" => Ok(plain(Dropout::new(fields.number("rate", None)? as f32).shared_along([1]))),
         "Carnyx>Dropout" => {
             let axis = |value: &Value| value.as_i64().and_then(|axis| isize::try_from(axis).ok());
             let axes: Option<Vec<isize>> = fields.list("shared")?.iter().map(axis).collect();
@@ -127,24 +125,49 @@ fn known(fields: Fields) -> Result<Known> {
         }
         "Normalization" => normalization(fields),
         "Carnyx>Traced" => super::traced::read(fields).map(|traced| Known::Traced(Box::new(traced))),
-        "Activation" | "ReLU" | "LeakyReLU" | "ELU" | "Softmax" | "Carnyx>Activation" => {
+        "Activation" | "Identity" | "LeakyReLU" | "ELU" | "Softmax" | "Carnyx>Activation" => {
             Ok(plain(activation_of_class(fields)?))
         }
-        "Concatenate" => {
-            let axis =
-                fields.get("axis").map_or(Some(-1), Value::as_i64).and_then(|a| isize::try_from(a).ok());
-            merge(Merge::Concatenate(axis.ok_or_else(|| fields.wrong("axis", "a whole number"))?))
-        }
-        "Add" => merge(Merge::Add),
-        "Multiply" => merge(Merge::Multiply),
-        "Subtract" => merge(Merge::Subtract),
+        "ReLU" => match activation_of_class(fields) {
+            Ok(activation) => Ok(plain(activation)),
+            Err(_) => Ok(plain(Rectifier::read(fields)?)),
+        },
+        "ActivityRegularization" => Ok(plain(ActivityRegularization::read(fields)?)),
+        "AlphaDropout" => Ok(plain(AlphaDropout::read(fields)?)),
+        "BatchNormalization" => Ok(plain(BatchNormalization::read(fields)?)),
+        "CategoryEncoding" => Ok(plain(CategoryEncoding::read(fields)?)),
+        "Discretization" => Ok(plain(Discretization::read(fields)?)),
+        "IntegerLookup" => Ok(plain(IntegerLookup::read(fields)?)),
+        "EinsumDense" => Ok(plain(EinsumDense::read(fields)?)),
+        "Embedding" => Ok(plain(Embedding::read(fields)?)),
+        "GaussianDropout" => Ok(plain(GaussianDropout::read(fields)?)),
+        "GaussianNoise" => Ok(plain(GaussianNoise::read(fields)?)),
+        "GroupNormalization" => Ok(plain(GroupNormalization::read(fields)?)),
+        "LayerNormalization" => Ok(plain(LayerNormalization::read(fields)?)),
+        "Masking" => Ok(plain(Masking::read(fields)?)),
+        "PReLU" => Ok(plain(PRelu::read(fields)?)),
+        "Permute" => Ok(plain(Permute::read(fields)?)),
+        "RMSNormalization" => Ok(plain(RmsNormalization::read(fields)?)),
+        "RepeatVector" => Ok(plain(RepeatVector::read(fields)?)),
+        "Reshape" => Ok(plain(Reshape::read(fields)?)),
+        "UnitNormalization" => Ok(plain(UnitNormalization::read(fields)?)),
+        "Add" => Ok(merge(Add)),
+        "Average" => Ok(merge(Average)),
+        "Concatenate" => Ok(merge(Concatenate::read(fields)?)),
+        "Dot" => Ok(merge(Dot::read(fields)?)),
+        "Maximum" => Ok(merge(Maximum)),
+        "Minimum" => Ok(merge(Minimum)),
+        "Multiply" => Ok(merge(Multiply)),
+        "Subtract" => Ok(merge(Subtract)),
         class => Err(unknown(class)),
     }
 }
 
 /// What changes the training or the values of weights, and is no field of every layer.
-const UNDERSTOOD_BY_SOME: [&str; 16] = [
+const UNDERSTOOD_BY_SOME: [&str; 18] = [
     "activity_regularizer",
+    "alpha_constraint",
+    "alpha_regularizer",
     "beta_constraint",
     "beta_regularizer",
     "bias_constraint",
@@ -173,6 +196,10 @@ fn plain(layer: impl Layer<Out = Tensor> + 'static) -> Known {
     // What a layer would save is what it reads.
     let variables = layer.config().map(|config| config.variables).unwrap_or_default();
     Known::Layer(Arc::new(layer), variables)
+}
+
+fn merge(layer: impl Layer<Vec<Tensor>, Out = Tensor> + 'static) -> Known {
+    Known::Merge(Arc::new(layer))
 }
 
 fn dense(fields: Fields) -> Result<Known> {
@@ -207,13 +234,7 @@ fn dropout(fields: Fields) -> Result<Known> {
 }
 
 fn normalization(fields: Fields) -> Result<Known> {
-    let wrong = || fields.wrong("axis", "a whole number, or a list of them");
-    let axis = |value: &Value| value.as_i64().and_then(|a| isize::try_from(a).ok()).ok_or_else(wrong);
-    let axes = match fields.get("axis") {
-        None => Vec::new(),
-        Some(Value::Array(list)) => list.iter().map(axis).collect::<Result<_>>()?,
-        Some(one) => vec![axis(one)?],
-    };
+    let axes = fields.axes("axis", &[])?;
     let inverse = fields.truth("invert", false)?;
     let turned = |layer: Normalization| if inverse { layer.inverse() } else { layer };
     if fields.get("mean").is_some() || fields.get("variance").is_some() {
@@ -325,6 +346,22 @@ pub(crate) fn cannot_save(module: &(impl Module + ?Sized)) -> Error {
         .help("save the weights alone with `save_weights`, and build the model in Rust before `load_weights`")
 }
 
+/// The configuration of a layer around another one.
+pub(crate) fn wrapped_config(class: &'static str, layer: &LayerRef) -> Config {
+    match layer.config() {
+        Some(config) if config.parts().is_empty() => {
+            let part = Part { name: crate::layer::own_name(layer), config, nodes: Vec::new() };
+            Config::new(class).with(Content::Wrapped(vec![part]))
+        }
+        _ => Config::refused(cannot_save(layer).label(format!("it is the layer in a `{class}`"))),
+    }
+}
+
+/// What follows the sums of a layer, as a file has it.
+pub(crate) fn read_activation(value: &Value) -> Result<Activation> {
+    activation(value)
+}
+
 fn activation(value: &Value) -> Result<Activation> {
     match value {
         Value::String(name) => named_activation(name),
@@ -350,6 +387,7 @@ fn named_activation(name: &str) -> Result<Activation> {
 fn activation_of_class(fields: Fields) -> Result<Activation> {
     let parameter = |name: &str, default: f64| fields.number(name, Some(default)).map(|p| p as f32);
     match fields.class {
+        "Identity" => Ok(Activation::Linear),
         "Activation" => {
             activation(fields.get("activation").ok_or_else(|| fields.wrong("activation", "a name"))?)
         }

@@ -23,10 +23,11 @@ mod traced;
 mod training;
 mod weights;
 
+pub(crate) use attributes::with;
 pub use config::Config;
-pub(crate) use config::{decimal, numbers};
+pub(crate) use config::{Fields, decimal, numbers};
 pub(crate) use drawing::{drawing_config, row_config};
-pub(crate) use layers::{activation_config, activation_field};
+pub(crate) use layers::{activation_config, activation_field, read_activation, wrapped_config};
 pub use report::SaveReport;
 pub(crate) use traced::{traced_config, traced_loss_config};
 
@@ -342,7 +343,8 @@ fn whole(layer: &dyn Module, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Co
         }
         return Ok(Config::new("Sequential").with(Content::Row(parts)));
     }
-    let is_leaf = config.as_ref().is_some_and(|config| config.parts().is_empty() && config.check().is_ok());
+    let is_model = |config: &Config| matches!(config.content, Content::Row(_) | Content::Drawing { .. });
+    let is_leaf = config.as_ref().is_some_and(|config| !is_model(config) && config.check().is_ok());
     let outputs = if is_leaf { outputs.to_vec() } else { inside(outputs) };
     let drawn = drawing_config(inputs, &outputs, &|_| None);
     drawn.check()?;

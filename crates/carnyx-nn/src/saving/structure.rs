@@ -5,13 +5,14 @@
 //! are only compared, levels and uses are counted, and each use of a layer is described once.
 
 use super::config::{Fields, bad, brief, is_merge};
-use super::layers::{self, Known, Merge};
+use super::layers::{self, Known};
 use super::weights::Layout;
 use crate::layer::apply_at;
-use crate::{Functional, LayerRef, Traced, Variables};
+use crate::{Functional, Layer, LayerRef, TimeDistributed, Traced, Variables};
 use carnyx_file::Value;
 use carnyx_graph::{DType, Dim, Error, Facts, Mode, Result, Site, Tensor};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Models within models.
 const MOST_LEVELS: usize = 64;
@@ -27,7 +28,7 @@ enum Built {
     /// The placeholder of an input.
     Input(Vec<usize>, DType),
     Layer(LayerRef),
-    Merge(Merge),
+    Merge(Arc<dyn Layer<Vec<Tensor>, Out = Tensor>>),
     Traced(Box<Traced>),
     Model(Functional),
     /// Layers in a row whose first shape is not known yet.
@@ -130,6 +131,16 @@ fn build_named(fields: Fields, name: &str, level: usize) -> Result<Named> {
             };
             named(built, layout(Vec::new(), parts, true))
         }
+        "TimeDistributed" => {
+            let missing = || fields.wrong("layer", "a layer");
+            let inner = build(fields.get("layer").ok_or_else(missing)?, level + 1)?;
+            let Built::Layer(layer) = inner.built else {
+                return Err(bad(format!("`{}` is a model within a `TimeDistributed`", inner.name))
+                    .label("single layers can be read there"));
+            };
+            let distributed = TimeDistributed::of(layer);
+            named(Built::Layer(Arc::new(distributed)), layout(Vec::new(), vec![inner.layout], false))
+        }
         // Subclasses of Keras's `Model` that are drawn are written like this too.
         "Functional" | "Model" if fields.get("layers").is_some() => {
             let mut parts = Vec::new();
@@ -221,7 +232,7 @@ fn apply(layer: &Named, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let outputs = match &layer.built {
         Built::Input(..) => return Err(bad("an input is applied to a tensor")),
         Built::Layer(known) => vec![apply_at(known, &name, site, &one()?)],
-        Built::Merge(merge) => vec![merge.of(inputs)?],
+        Built::Merge(merge) => vec![apply_at(merge, &name, site, &inputs.to_vec())],
         Built::Traced(traced) => apply_at(&**traced, &name, site, &inputs.to_vec()),
         Built::Model(model) => {
             let wanted = model.inputs().len();

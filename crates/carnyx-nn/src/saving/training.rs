@@ -183,7 +183,7 @@ pub(super) fn progress_json(
         ]),
         None => Value::Null,
     };
-    let frozen = layout.all().into_iter().filter(|(_, variable)| !variable.is_trainable());
+    let frozen = layout.all().into_iter().filter(|(_, variable)| variable.is_frozen());
     Ok(object([
         ("carnyx_version", Value::from(env!("CARGO_PKG_VERSION"))),
         ("epochs_trained", Value::from(core.epochs_trained)),

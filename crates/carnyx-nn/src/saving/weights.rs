@@ -27,6 +27,10 @@ pub(super) type Assignment = (Variable, Array);
 impl Layout {
     /// The parts with the names that Keras gives them in files: `dense`, `dense_1`.
     pub(super) fn numbered(&self) -> Vec<(String, &Layout)> {
+        if !self.is_model {
+            // A layer around another one knows it by the name of a field.
+            return self.parts.iter().map(|part| ("layer".to_owned(), part)).collect();
+        }
         let mut used: BTreeMap<String, usize> = BTreeMap::new();
         let mut name = |part: &Layout| {
             let base = snake_case(&part.class);
@@ -62,7 +66,8 @@ impl Layout {
     /// Writes the tree.
     pub(super) fn write(&self, group: &mut Group) -> Result {
         for (name, part) in self.numbered() {
-            part.write(group.entry(&format!("layers/{name}")))?;
+            let path = if self.is_model { format!("layers/{name}") } else { name };
+            part.write(group.entry(&path))?;
         }
         let vars = group.insert_group("vars");
         vars.set_attribute("name", Attribute::Text(self.name.clone()));
@@ -76,7 +81,7 @@ impl Layout {
     pub(super) fn read(&self, group: &Group, into: &mut Vec<Assignment>) -> Result {
         let arrays = in_order(group.group("vars"));
         assign(&self.variables, &arrays, into)?;
-        let layers = group.group("layers");
+        let layers = if self.is_model { group.group("layers") } else { Some(group) };
         let parts = self.numbered();
         if let Some((extra, _)) = layers
             .iter()
