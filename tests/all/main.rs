@@ -2,12 +2,14 @@
 
 mod callbacks;
 mod diagrams;
+mod freezing;
 mod functional;
 mod graphs;
 mod interrupted;
 mod keras2;
 mod messages;
 mod messages_callbacks;
+mod messages_layers;
 mod messages_optimizers;
 mod messages_streams;
 mod messages_weights;

@@ -108,6 +108,35 @@ def shared_and_nested():
     return model, [numbers(16, 4), numbers(16, 4, seed=5)], [(np.arange(16) % 2).astype("float32")[:, None]]
 
 
+def dense_family():
+    a, ids = keras.Input((4,), name="a"), keras.Input((3,), name="ids")
+    h = layers.BatchNormalization(momentum=0.9)(layers.Dense(6, use_bias=False)(a))
+    h = layers.PReLU()(layers.GaussianNoise(0.0)(layers.AlphaDropout(0.0)(h)))
+    h = layers.Add()([h, layers.GroupNormalization(2)(h)])
+    h = layers.Average()([h, layers.RMSNormalization()(h), layers.UnitNormalization()(h)])
+    cosine = layers.Dot(axes=1, normalize=True)([h, layers.Maximum()([h, layers.Minimum()([h, h])])])
+    h = layers.EinsumDense("ab,bc->ac", 4, bias_axes="c", activation="tanh")(h)
+    e = layers.LayerNormalization()(layers.Embedding(7, 2, embeddings_regularizer="l2")(ids))
+    e = layers.TimeDistributed(layers.Dense(3))(e)
+    e = layers.Multiply()([layers.Permute((2, 1))(e), layers.RepeatVector(3)(layers.Dense(3)(h))])
+    e = layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.05)(layers.Reshape((9,))(e))
+    e = layers.ActivityRegularization(l2=0.01)(layers.GaussianDropout(0.0)(e))
+    out = layers.Dense(1)(layers.Concatenate()([h, cosine, e]))
+    model = keras.Model([a, ids], out)
+    model.compile(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+    words = np.random.default_rng(5).integers(0, 7, (16, 3)).astype("float32")
+    return model, [numbers(16, 4), words], [numbers(16, 1, seed=1)]
+
+
+def frozen_averages():
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.BatchNormalization(), layers.Dense(5), layers.BatchNormalization(), layers.Dense(2)]
+    )
+    model.layers[0].trainable = False
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse")
+    return model, [numbers(16, 4) + 1], [numbers(16, 2, seed=1)]
+
+
 def frozen():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(5, activation="selu"), layers.Dense(2)])
     model.layers[0].trainable = False
@@ -242,6 +271,8 @@ MODELS = {
     "wide_and_deep": wide_and_deep,
     "shared_and_nested": shared_and_nested,
     "frozen": frozen,
+    "dense_family": dense_family,
+    "frozen_averages": frozen_averages,
 }
 
 
