@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Implement `call`; use [`apply`](Apply::apply), which adds the layer's name to errors and graphs.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # extern crate carnyx_nn as carnyx;
 /// use carnyx::{Apply, Layer, Module, Ones};
 /// use carnyx_graph::{Tensor, Variable};
@@ -50,7 +50,7 @@ pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
     /// The outputs for the inputs `x`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -63,7 +63,7 @@ pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
     /// before it sees data.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -77,7 +77,7 @@ pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
     /// The names of the outputs in order, for a layer that has names for them.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -94,7 +94,7 @@ pub trait Layer<In = Tensor>: Module + ForkLayer<In> + Send + Sync {
 /// Copies of layers whose type is not known: every layer has it.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # use carnyx_graph::Tensor;
 /// # extern crate carnyx_nn as carnyx;
 /// # use carnyx::*;
@@ -193,7 +193,7 @@ pub trait Tree: Sized + 'static {
     /// The tensors in order.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -204,7 +204,7 @@ pub trait Tree: Sized + 'static {
     /// The same structure with other tensors, as many as [`tensors`](Tree::tensors) gave.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -267,7 +267,7 @@ tuples! {
 /// How layers are used: `layer.apply(&x)`.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # use carnyx_graph::Tensor;
 /// # extern crate carnyx_nn as carnyx;
 /// # use carnyx::*;
@@ -298,7 +298,7 @@ where
     /// The same under a name given here.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -313,7 +313,7 @@ where
     /// The output for several tensors, of a layer that takes a list: `Add.apply_to([&a, &b])`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Fields that are no modules themselves are marked `#[module(skip)]`; numbers, strings and the like need no mark.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # extern crate carnyx_nn as carnyx;
 /// use carnyx::{Module, Ones, Variables};
 /// use carnyx_graph::Variable;
@@ -35,7 +35,7 @@ pub trait Module {
     /// Shows every field to the visitor.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -48,7 +48,7 @@ pub trait Module {
     /// The name of the type, such as `Dense`; empty for what is no layer: numbers, lists, variables.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -61,7 +61,7 @@ pub trait Module {
     /// The name that the user gave with [`named`](Module::named), if any.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -74,7 +74,7 @@ pub trait Module {
     /// What a diagram says of this module beside its type: `relu`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -88,7 +88,7 @@ pub trait Module {
     /// one calls [`copied`](crate::Variables::copied), which begins a new set of copies.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -141,7 +141,7 @@ impl Forks {
     /// The copy of `variable`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -176,7 +176,7 @@ pub trait ForkPointer {
     /// A copy in an `Arc`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -187,7 +187,7 @@ pub trait ForkPointer {
     /// A copy in a `Box`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -209,7 +209,7 @@ impl<M: Module> ForkPointer for M {
 /// What a walk comes across.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # use carnyx_graph::Tensor;
 /// # extern crate carnyx_nn as carnyx;
 /// # use carnyx::*;
@@ -253,7 +253,7 @@ impl<'a> Visitor<'a> {
     /// A walk that tells `tell` the path of each thing found.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -290,7 +290,7 @@ impl<'a> Visitor<'a> {
     /// Visits a field. A name that the user gave it wins over `name`.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -444,7 +444,7 @@ pub trait Variables: Module {
     /// `name`, if two of them would have one path.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -564,7 +564,7 @@ impl<M: Module> Module for Named<M> {
 /// not on what else was built or drawn. One source used twice in a step gives the same numbers twice.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # extern crate carnyx_nn as carnyx;
 /// use carnyx::{Layer, Module, Noise};
 /// use carnyx_graph::Tensor;
@@ -592,7 +592,7 @@ impl Noise {
     /// A source of its own.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -609,7 +609,7 @@ impl Noise {
     /// Where its random numbers come from: give it to [`Tensor::random_uniform`] and the like.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;

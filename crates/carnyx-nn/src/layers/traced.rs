@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// As of the layer that was traced; the batch may have any size.
 ///
 /// # Example
-/// ```
+/// ```standalone_crate
 /// # extern crate carnyx_nn as carnyx;
 /// use carnyx::{Apply, Dense, Layer, Module, Traced, Variables};
 /// use carnyx_graph::Tensor;
@@ -66,7 +66,7 @@ impl Traced {
     /// That of the layer, if it cannot be applied to them; `trace`, if it uses variables that are not its own.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;

@@ -41,7 +41,7 @@ pub trait DrawnInputs {
     /// The tensors in order.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -95,7 +95,7 @@ pub trait DrawnOutputs {
     /// The tensors in order, with their names where the user gave them.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;
@@ -241,7 +241,7 @@ impl<In: Tree, Out: Tree> Functional<In, Out> {
     /// to no output, or if something is listed twice; `name`, if two different layers were given one name.
     ///
     /// # Example
-    /// ```
+    /// ```standalone_crate
     /// # use carnyx_graph::Tensor;
     /// # extern crate carnyx_nn as carnyx;
     /// # use carnyx::*;

@@ -494,10 +494,11 @@ impl Core {
                     }
                 }
                 Kind::Metric(i, _) => {
-                    let score = self.scores.iter().find(|score| score.kind == *kind);
-                    let place = score.map(|score| format!("in the metric `{}`", score.name));
                     let checked = self.metrics[i].metric.check_targets(values, prediction);
-                    checked.map_err(|error| error.note(place.unwrap_or_default()))?;
+                    checked.map_err(|error| match self.scores.iter().find(|score| score.kind == *kind) {
+                        Some(score) => error.note(format!("in the metric `{}`", score.name)),
+                        None => error,
+                    })?;
                 }
                 Kind::Total => {}
             }
