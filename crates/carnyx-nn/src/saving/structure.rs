@@ -429,7 +429,9 @@ impl Drawing {
 
     fn check_arguments(node: &Value) -> Result {
         let Some(named) = node.get("kwargs").and_then(Value::as_object) else { return Ok(()) };
-        match named.iter().find(|(_, value)| !value.is_null()) {
+        // Keras notes the default of layers with noise; the mode of the model overrules it.
+        let is_default = |name: &str, value: &Value| name == "training" && value == &Value::from(false);
+        match named.iter().find(|(name, value)| !value.is_null() && !is_default(name, value)) {
             Some((name, value)) => Err(bad(format!("it is called with `{name}` = {}", brief(value)))
                 .label("this is not supported: a layer follows the mode of the model")),
             None => Ok(()),
