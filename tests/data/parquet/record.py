@@ -1,4 +1,4 @@
-"""Writes the Parquet files of the tests with pyarrow: the same table in several ways, and what is not read.
+"""Writes the Parquet files of the tests with pyarrow: the same table in several ways, and one of lists.
 
     python -m venv v && v/bin/pip install pyarrow
     v/bin/python tests/data/parquet/record.py
@@ -52,6 +52,24 @@ write("snappy", row_group_size=100, data_page_size=256, write_batch_size=16)
 write("plain", compression="none", use_dictionary=False)
 write("gzip_v2", compression="gzip", data_page_version="2.0", use_dictionary=["city"], column_encoding=None)
 write("snappy_v2", data_page_version="2.0", row_group_size=100)
+
+# What other programs write by default: each kind of value in the encoding of its own.
+write(
+    "encodings",
+    compression="lz4",
+    use_dictionary=False,
+    data_page_size=1024,
+    write_batch_size=64,
+    column_encoding={
+        "id": "DELTA_BINARY_PACKED",
+        "small": "DELTA_BINARY_PACKED",
+        "single": "BYTE_STREAM_SPLIT",
+        "double": "BYTE_STREAM_SPLIT",
+        "sold": "RLE",
+        "city": "DELTA_BYTE_ARRAY",
+        "note": "DELTA_LENGTH_BYTE_ARRAY",
+    },
+)
 
 few = table.select(["id", "city"]).slice(0, 9)
 write("zstd", few, compression="zstd")

@@ -5,7 +5,9 @@
 use super::Stream;
 use crate::file;
 use crate::idx::Reader;
-use crate::table::{ParquetFile, Table, TableBlocks};
+#[cfg(feature = "parquet")]
+use crate::table::ParquetFile;
+use crate::table::{Table, TableBlocks};
 use carnyx_graph::{Array, Batch, DType, Element, Error, Result};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -141,9 +143,11 @@ impl Stream<Table> {
     }
 }
 
+#[cfg(feature = "parquet")]
 impl Stream<Table> {
-    /// The rows of a Parquet file, as one table for each of its row groups; all columns, or those of
-    /// [`select`](Table::select) afterwards.
+    /// The rows of a Parquet file, as one table for each of its row groups; exists with the feature `parquet`.
+    ///
+    /// A table has all columns; [`select`](Table::select) takes some of them.
     ///
     /// # Errors
     /// `file`, if the file cannot be opened or its metadata are damaged; a walk ends with `file`, if a page is.

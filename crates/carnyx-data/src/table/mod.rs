@@ -7,9 +7,11 @@
 mod csv;
 mod describe;
 mod divide;
+#[cfg(feature = "parquet")]
 mod parquet;
 
 pub(crate) use self::csv::TableBlocks;
+#[cfg(feature = "parquet")]
 pub(crate) use self::parquet::ParquetFile;
 pub use describe::{ColumnDescription, Description, Kind};
 
