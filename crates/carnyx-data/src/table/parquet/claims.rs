@@ -223,7 +223,7 @@ mod tests {
     fn columns_of_columns() {
         let element = |name: u8, children: u8| [0x48, 1, name, 0x15, 2 * children, 0];
         let schema = |elements: &[[u8; 6]]| {
-            [&[0x15, 2, 0x19, (elements.len() as u8) << 4 | 12], elements.as_flattened(), &[0]].concat()
+            [&[0x15, 2, 0x19, (elements.len() as u8) << 4 | STRUCT], elements.as_flattened(), &[0]].concat()
         };
         let flat = schema(&[element(b'r', 2), element(b'a', 0), element(b'b', 0)]);
         assert_eq!(nested_column(&flat), Ok(None));
