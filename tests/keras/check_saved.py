@@ -111,7 +111,7 @@ def shared_and_nested():
 def dense_family():
     a, ids = keras.Input((4,), name="a"), keras.Input((3,), name="ids")
     h = layers.BatchNormalization(momentum=0.9)(layers.Dense(6, use_bias=False)(a))
-    h = layers.PReLU()(layers.GaussianNoise(0.0)(layers.AlphaDropout(0.0)(h)))
+    h = layers.PReLU(alpha_initializer=keras.initializers.Constant(0.3))(layers.GaussianNoise(0.0)(layers.AlphaDropout(0.0)(h)))
     h = layers.Add()([h, layers.GroupNormalization(2)(h)])
     h = layers.Average()([h, layers.RMSNormalization()(h), layers.UnitNormalization()(h)])
     cosine = layers.Dot(axes=1, normalize=True)([h, layers.Maximum()([h, layers.Minimum()([h, h])])])
@@ -129,8 +129,10 @@ def dense_family():
 
 
 def frozen_averages():
+    # A bias before a normalization has a gradient of rounding errors, of which Adam makes whole steps.
+    inner = layers.Dense(5, use_bias=False)
     model = keras.Sequential(
-        [keras.Input((4,)), layers.BatchNormalization(), layers.Dense(5), layers.BatchNormalization(), layers.Dense(2)]
+        [keras.Input((4,)), layers.BatchNormalization(), inner, layers.BatchNormalization(), layers.Dense(2)]
     )
     model.layers[0].trainable = False
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse")

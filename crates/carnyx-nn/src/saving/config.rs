@@ -169,7 +169,9 @@ impl Config {
                 fields.push(("layers", layers.collect()));
             }
             Content::Wrapped(parts) => {
-                let inner = parts.iter().map(|part| ("layer", part.config.layer_json(&part.name, style)));
+                // Keras wants the module of an inner layer in older files, too.
+                let inner = |part: &Part| ("layer", part.config.layer_json(&part.name, Style::Archive));
+                let inner = parts.iter().map(inner);
                 fields.extend(inner);
             }
             Content::Drawing { parts, inputs, outputs } => {
