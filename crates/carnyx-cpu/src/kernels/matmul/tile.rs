@@ -54,26 +54,13 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
             }
         }
     }
-    let (mut a, mut b) = (tile.a, tile.b);
-    for _ in 0..tile.depth {
-        let mut row = [unsafe { V::zero() }; VECTORS];
-        for (v, vector) in row.iter_mut().enumerate() {
-            *vector = load(b.wrapping_add(v * V::LANES), v);
+    // SAFETY: this function's contract is the other's.
+    unsafe {
+        if V::MASK_TAKES_A_REGISTER && tile.last_lanes == V::LANES {
+            add_products::<V, ROWS, VECTORS>(tile, &mut sums, |from, _| V::load(from));
+        } else {
+            add_products::<V, ROWS, VECTORS>(tile, &mut sums, load);
         }
-        let mut x_at = a;
-        for (r, sums) in sums.iter_mut().enumerate() {
-            // Otherwise the optimiser makes one chain of additions through all rows of all k, and the
-            // arithmetic waits for it; four rows are what the processor's addressing modes can reach.
-            if r % 4 == 0 {
-                x_at = unsafe { V::opaque(a.wrapping_add(r * tile.a_strides.row)) };
-            }
-            let x = unsafe { V::splat(*x_at.wrapping_add(r % 4 * tile.a_strides.row)) };
-            for (sum, y) in sums.iter_mut().zip(row) {
-                *sum = unsafe { x.mul_add(y, *sum) };
-            }
-        }
-        a = a.wrapping_add(tile.a_strides.column);
-        b = b.wrapping_add(tile.b_row);
     }
     // All of C is loaded before any of it is stored: a load waits for an earlier masked store that seems to
     // overlap it, and the lanes behind a row's end are the next row's. It made narrow updates 1.5 times as
@@ -94,6 +81,41 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
                 unsafe { sum.store(c) };
             }
         }
+    }
+}
+
+/// Adds the products of all k of a tile to its sums.
+///
+/// # Safety
+///
+/// As for [`tile`]; `load` reads a vector of B's row.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile,
+    sums: &mut [[V; VECTORS]; ROWS],
+    load: impl Fn(*const f32, usize) -> V,
+) {
+    // SAFETY (all blocks): the tile lies within its matrices, for which the caller vouches.
+    let (mut a, mut b) = (tile.a, tile.b);
+    for _ in 0..tile.depth {
+        let mut row = [unsafe { V::zero() }; VECTORS];
+        for (v, vector) in row.iter_mut().enumerate() {
+            *vector = load(b.wrapping_add(v * V::LANES), v);
+        }
+        let mut x_at = a;
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // Otherwise the optimiser makes one chain of additions through all rows of all k, and the
+            // arithmetic waits for it; four rows are what the processor's addressing modes can reach.
+            if r % 4 == 0 {
+                x_at = unsafe { V::opaque(a.wrapping_add(r * tile.a_strides.row)) };
+            }
+            let x = unsafe { V::splat(*x_at.wrapping_add(r % 4 * tile.a_strides.row)) };
+            for (sum, y) in sums.iter_mut().zip(row) {
+                *sum = unsafe { x.mul_add(y, *sum) };
+            }
+        }
+        a = a.wrapping_add(tile.a_strides.column);
+        b = b.wrapping_add(tile.b_row);
     }
 }
 
