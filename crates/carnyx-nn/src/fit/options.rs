@@ -134,7 +134,7 @@ impl<'a> Fit<'a> {
 
     /// After each epoch, measures what each output of a model with several outputs teaches the layers that they
     /// share: its part of the gradient, and whether the outputs pull in the same direction. On the first samples of
-    /// the training data; the numbers are in the logs, and [`History::heads`] shows them together.
+    /// the training data; the numbers are in the logs, and [`History::heads`](crate::History::heads) shows them together.
     ///
     /// # Example
     /// ```
@@ -149,7 +149,7 @@ impl<'a> Fit<'a> {
 
     /// How much the samples of each class count in training, on every output that has no
     /// [class weights of its own](Fit::class_weight_on): by class, where those left out count 1, or by a rule. They
-    /// multiply the [weights of the samples](Data::sample_weight). Validation and evaluation know nothing of them.
+    /// multiply the [weights of the samples](crate::Data::sample_weight). Validation and evaluation know nothing of them.
     ///
     /// Targets may be class numbers, one-hot rows, or 0 and 1 for one unit. With [`Verbosity::Line`], the part of all
     /// weight that each class has is printed before the first epoch.
