@@ -1804,20 +1804,21 @@ RECORDERS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(recorders, description):
+    """The command line of a script of recorders: all of them, or those that are named."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "recorded")
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
-    known = {r.__name__: r for r in RECORDERS}
+    known = {r.__name__: r for r in recorders}
     for name in args.names:
         if name not in known:
             parser.error(f"unknown recorder {name}; known: {', '.join(known)}")
     args.out.mkdir(parents=True, exist_ok=True)
-    for recorder in RECORDERS:
+    for recorder in recorders:
         if not args.names or recorder.__name__ in args.names:
             recorder(args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(RECORDERS, __doc__)

@@ -6,10 +6,7 @@ NAME is one of the recorders below (optimizer_options, regularizers, constraints
 regularized_training); without a name all of them run.
 """
 
-import argparse
-import pathlib
-
-from record import F, keras, jnp, normal, np, number, plain, tensor, tensors, write
+from record import F, keras, jnp, normal, np, number, plain, run, tensor, tensors, write
 
 layers = keras.layers
 
@@ -230,20 +227,5 @@ def regularized_training(out):
 RECORDERS = [optimizer_options, regularizers, constraints, regularized_training]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "recorded")
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    args = parser.parse_args()
-    known = {r.__name__: r for r in RECORDERS}
-    for name in args.names:
-        if name not in known:
-            parser.error(f"unknown recorder {name}; known: {', '.join(known)}")
-    args.out.mkdir(parents=True, exist_ok=True)
-    for recorder in RECORDERS:
-        if not args.names or recorder.__name__ in args.names:
-            recorder(args.out)
-
-
 if __name__ == "__main__":
-    main()
+    run(RECORDERS, __doc__)

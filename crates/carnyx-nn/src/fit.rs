@@ -193,13 +193,13 @@ fn check_before_first_step(
     site: &'static Location<'static>,
 ) -> Result {
     let program = core.training_program(batch_size, data, optimizer, site)?;
-    core.check_inputs(&program, data.inputs()).map_err(|error| error.at(site))?;
+    program.check_inputs(data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let Some(validation) = validation else { return Ok(()) };
     let rows = EVALUATION_BATCH.min(validation.num_samples());
     let program = core.evaluation_program(rows, validation, site)?;
-    let checked = core.check_inputs(&program, validation.inputs());
+    let checked = program.check_inputs(validation.inputs());
     let checked = checked.and_then(|()| core.check_targets(&program, validation.targets()));
     checked.map_err(|error| error.at(site).note("in the validation data"))?;
     core.keep(program);
@@ -304,7 +304,7 @@ fn check_batch(
     run: &Running,
     site: &'static Location<'static>,
 ) -> Result {
-    let checked = core.check_inputs(program, steps.data().inputs());
+    let checked = program.check_inputs(steps.data().inputs());
     let checked = checked.and_then(|()| core.check_targets(program, steps.data().targets()));
     checked.map_err(|error| in_step(error, run, site))
 }
@@ -386,7 +386,7 @@ pub(crate) fn evaluate_all(
         Source::Stream(_) => all.len(),
     };
     let program = core.evaluation_program(rows, &data, site)?;
-    core.check_inputs(&program, data.inputs()).map_err(|error| error.at(site))?;
+    program.check_inputs(data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
     let pass = Pass { seed: core.seed, site };

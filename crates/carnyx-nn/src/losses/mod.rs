@@ -433,7 +433,6 @@ impl Objective {
     }
 }
 
-/// Names for a sentence: "`main`, `aux`".
 /// `1 input`, `2 losses`.
 pub(crate) fn count(number: usize, word: &str) -> String {
     let plural = if word.ends_with('s') { "es" } else { "s" };

@@ -1,6 +1,7 @@
 //! A loss that is known by what it computes: how a file holds a loss of one's own.
 
 use super::{Loss, Objective, Term};
+use crate::models::trace::targets_of_outputs;
 use crate::{Layer, Module, Traced};
 use carnyx_graph::{Facts, Mode, Result, Tensor};
 use std::sync::Arc;
@@ -65,16 +66,11 @@ impl Objective {
             return Ok(self.clone());
         }
         let resolved = self.resolve(outputs)?;
-        let num_terms = resolved.len();
-        let term = |(i, (output, term)): (usize, (usize, &Term))| -> Result<Term> {
-            // Targets are in the order of the outputs, or of the losses if only some outputs have one.
-            let place = if targets.len() == outputs.len() { output } else { i };
-            let target = if targets.len() == outputs.len() || targets.len() == num_terms {
-                targets.get(place).unwrap_or(&predictions[output])
-            } else {
-                // The model has not met targets yet: they will mostly be like the predictions.
-                &predictions[output]
-            };
+        // A model that has not met targets yet: they will mostly be like the predictions.
+        let target_of = targets_of_outputs(targets.len(), outputs, &resolved)
+            .unwrap_or_else(|_| vec![None; outputs.len()]);
+        let term = |(output, term): (usize, &Term)| -> Result<Term> {
+            let target = target_of[output].map_or(&predictions[output], |target| &targets[target]);
             let loss = match term.loss().config() {
                 Some(_) => term.loss.clone(),
                 None => {
@@ -85,6 +81,6 @@ impl Objective {
             let name = (outputs.len() > 1).then(|| outputs[output].clone());
             Ok(Term::new(loss, name, term.weight()))
         };
-        resolved.into_iter().enumerate().map(term).collect::<Result<Vec<_>>>().map(Objective::of)
+        resolved.into_iter().map(term).collect::<Result<Vec<_>>>().map(Objective::of)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::summary::Summary;
-use super::trace::{Core, Prepared, Watched};
+use super::trace::{Core, Prepared, Watched, facts_of_rows};
 use crate::batches::{Inputs, Samples, Source};
 use crate::callbacks::{Callbacks, Moment, Running};
 use crate::data::Role;
@@ -549,7 +549,7 @@ fn predict(
         }
         let Some(program) = &mut current else { continue };
         if steps.are_streamed() || batch == 0 {
-            core.check_inputs(program, steps.data().inputs()).map_err(|error| error.at(site))?;
+            program.check_inputs(steps.data().inputs()).map_err(|error| error.at(site))?;
         }
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
@@ -626,13 +626,7 @@ impl Core {
 
     /// Inputs like those of the program used last, with an unknown number of rows.
     fn seen_inputs(&self) -> Option<Vec<Tensor>> {
-        self.last_input_rows().map(|rows| {
-            let input = |(row, dtype): (Vec<usize>, carnyx_graph::DType)| {
-                let mut dims = vec![carnyx_graph::Dim::BATCH];
-                dims.extend(row.into_iter().map(carnyx_graph::Dim::Fixed));
-                Tensor::placeholder("x", carnyx_graph::Facts::new(dims, dtype), Mode::Blueprint)
-            };
-            rows.into_iter().map(input).collect()
-        })
+        let input = |row| Tensor::placeholder("x", facts_of_rows(row), Mode::Blueprint);
+        self.last_input_rows().map(|rows| rows.into_iter().map(input).collect())
     }
 }

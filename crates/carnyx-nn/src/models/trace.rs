@@ -16,7 +16,7 @@ use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
 use crate::regularizers;
 use carnyx_graph::{
-    Array, DType, Effect, Error, Executor, Facts, Graph, Mode, Result, Session, Shape, Tensor, Variable,
+    Array, DType, Dim, Effect, Error, Executor, Facts, Graph, Mode, Result, Session, Shape, Tensor, Variable,
 };
 use std::collections::HashSet;
 use std::panic::Location;
@@ -66,6 +66,13 @@ pub(crate) struct Prepared {
     compared: Vec<(Kind, usize, Shape)>,
     /// The tables that rows are looked up in by the data's ids.
     tables: Vec<ids::Table>,
+}
+
+impl Prepared {
+    /// Whether each id in the inputs has a row in the table that it is looked up in.
+    pub(crate) fn check_inputs(&self, inputs: &[Array]) -> Result {
+        ids::check(&self.tables, &self.feeds, inputs)
+    }
 }
 
 /// A number in the logs, with its running totals.
@@ -475,12 +482,6 @@ impl Core {
         Ok(scores)
     }
 
-    /// Whether each id in the inputs has a row in the table that it is looked up in.
-    #[expect(clippy::unused_self, reason = "asked for like the targets")]
-    pub(crate) fn check_inputs(&self, program: &Prepared, inputs: &[Array]) -> Result {
-        ids::check(&program.tables, &program.feeds, inputs)
-    }
-
     /// Whether losses and metrics can make sense of the targets' values.
     pub(crate) fn check_targets(&self, program: &Prepared, targets: &[Array]) -> Result {
         let terms = self.objective.terms();
@@ -602,7 +603,7 @@ fn is_one_number(loss: &Tensor) -> Result {
 ///
 /// # Errors
 /// `data`, if there are neither as many targets as outputs nor as many as losses.
-fn targets_of_outputs(
+pub(crate) fn targets_of_outputs(
     targets: usize,
     outputs: &[Arc<str>],
     terms: &[(usize, &Term)],
@@ -619,6 +620,12 @@ fn targets_of_outputs(
     Err(Error::new("data", format!("the model has {model}, the data has {data}"))
         .note(format!("the outputs are {}", list(outputs)))
         .help("give one array of targets for each output: `(&x, [&a, &b])`"))
+}
+
+/// What is known of an array whose samples have this shape and type, whatever their number.
+pub(crate) fn facts_of_rows((row, dtype): (Vec<usize>, DType)) -> Facts {
+    let row = row.into_iter().map(Dim::Fixed);
+    Facts::new(std::iter::once(Dim::BATCH).chain(row).collect::<Vec<_>>(), dtype)
 }
 
 pub(super) fn placeholders(key: &Key, word: &str, rows: &[(Vec<usize>, DType)]) -> Vec<Tensor> {

@@ -1,6 +1,7 @@
 //! Metrics by the names that Keras has for them: a table of classes with their words, their options and how they are
 //! read. What is not in it may be a loss, which is a metric too.
 
+use super::attributes::with;
 use super::config::{Config, Fields, object};
 use super::losses::{described, function_of, is_loss, loss, missing};
 use crate::metrics::*;
@@ -269,6 +270,14 @@ fn count_or(fields: &Fields, name: &str, default: usize) -> Result<usize> {
     if fields.get(name).is_some() { fields.count(name) } else { Ok(default) }
 }
 
+fn count_if_given(fields: &Fields, name: &str) -> Result<Option<usize>> {
+    fields.get(name).map(|_| fields.count(name)).transpose()
+}
+
+fn threshold(fields: &Fields) -> Result<Option<f64>> {
+    fields.get("threshold").map(|_| fields.number("threshold", None)).transpose()
+}
+
 /// A number, several, or none.
 fn thresholds(fields: &Fields) -> Result<Vec<f64>> {
     match fields.get("thresholds") {
@@ -309,25 +318,15 @@ fn r2_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
 }
 
 fn precision(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let mut metric = Precision.thresholds(thresholds(fields)?);
-    if fields.get("top_k").is_some() {
-        metric = metric.top_k(fields.count("top_k")?);
-    }
-    if fields.get("class_id").is_some() {
-        metric = metric.class_id(fields.count("class_id")?);
-    }
-    Ok(Arc::new(metric))
+    let metric = Precision.thresholds(thresholds(fields)?);
+    let metric = with(metric, count_if_given(fields, "top_k")?, Precision::top_k);
+    Ok(Arc::new(with(metric, count_if_given(fields, "class_id")?, Precision::class_id)))
 }
 
 fn recall(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let mut metric = Recall.thresholds(thresholds(fields)?);
-    if fields.get("top_k").is_some() {
-        metric = metric.top_k(fields.count("top_k")?);
-    }
-    if fields.get("class_id").is_some() {
-        metric = metric.class_id(fields.count("class_id")?);
-    }
-    Ok(Arc::new(metric))
+    let metric = Recall.thresholds(thresholds(fields)?);
+    let metric = with(metric, count_if_given(fields, "top_k")?, Recall::top_k);
+    Ok(Arc::new(with(metric, count_if_given(fields, "class_id")?, Recall::class_id)))
 }
 
 fn auc(fields: &Fields) -> Result<Arc<dyn Metric>> {
@@ -353,52 +352,36 @@ fn auc(fields: &Fields) -> Result<Arc<dyn Metric>> {
     Ok(Arc::new(if fields.truth("from_logits", false)? { metric.from_logits() } else { metric }))
 }
 
+/// A metric that looks for the best of one share where another one, the field `wanted`, is large enough.
+fn operating_point<M: Metric>(
+    fields: &Fields,
+    wanted: &str,
+    new: fn(f64) -> M,
+    num_thresholds: fn(M, usize) -> M,
+    class_id: fn(M, usize) -> M,
+) -> Result<Arc<dyn Metric>> {
+    let metric = num_thresholds(new(fields.number(wanted, None)?), count_or(fields, "num_thresholds", 200)?);
+    Ok(Arc::new(with(metric, count_if_given(fields, "class_id")?, class_id)))
+}
+
 fn sensitivity_at_specificity(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let metric = SensitivityAtSpecificity::new(fields.number("specificity", None)?).num_thresholds(count_or(
-        fields,
-        "num_thresholds",
-        200,
-    )?);
-    Ok(match fields.get("class_id") {
-        Some(_) => Arc::new(metric.class_id(fields.count("class_id")?)),
-        None => Arc::new(metric),
-    })
+    type Point = SensitivityAtSpecificity;
+    operating_point(fields, "specificity", Point::new, Point::num_thresholds, Point::class_id)
 }
 
 fn specificity_at_sensitivity(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let metric = SpecificityAtSensitivity::new(fields.number("sensitivity", None)?).num_thresholds(count_or(
-        fields,
-        "num_thresholds",
-        200,
-    )?);
-    Ok(match fields.get("class_id") {
-        Some(_) => Arc::new(metric.class_id(fields.count("class_id")?)),
-        None => Arc::new(metric),
-    })
+    type Point = SpecificityAtSensitivity;
+    operating_point(fields, "sensitivity", Point::new, Point::num_thresholds, Point::class_id)
 }
 
 fn precision_at_recall(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let metric = PrecisionAtRecall::new(fields.number("recall", None)?).num_thresholds(count_or(
-        fields,
-        "num_thresholds",
-        200,
-    )?);
-    Ok(match fields.get("class_id") {
-        Some(_) => Arc::new(metric.class_id(fields.count("class_id")?)),
-        None => Arc::new(metric),
-    })
+    type Point = PrecisionAtRecall;
+    operating_point(fields, "recall", Point::new, Point::num_thresholds, Point::class_id)
 }
 
 fn recall_at_precision(fields: &Fields) -> Result<Arc<dyn Metric>> {
-    let metric = RecallAtPrecision::new(fields.number("precision", None)?).num_thresholds(count_or(
-        fields,
-        "num_thresholds",
-        200,
-    )?);
-    Ok(match fields.get("class_id") {
-        Some(_) => Arc::new(metric.class_id(fields.count("class_id")?)),
-        None => Arc::new(metric),
-    })
+    type Point = RecallAtPrecision;
+    operating_point(fields, "precision", Point::new, Point::num_thresholds, Point::class_id)
 }
 
 fn average(fields: &Fields) -> Result<Average> {
@@ -409,18 +392,12 @@ fn average(fields: &Fields) -> Result<Average> {
 
 fn f1_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
     let metric = F1Score.average(average(fields)?);
-    Ok(match fields.get("threshold") {
-        Some(_) => Arc::new(metric.threshold(fields.number("threshold", None)?)),
-        None => Arc::new(metric),
-    })
+    Ok(Arc::new(with(metric, threshold(fields)?, F1Score::threshold)))
 }
 
 fn fbeta_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
     let metric = FBetaScore.beta(fields.number("beta", Some(1.0))?).average(average(fields)?);
-    Ok(match fields.get("threshold") {
-        Some(_) => Arc::new(metric.threshold(fields.number("threshold", None)?)),
-        None => Arc::new(metric),
-    })
+    Ok(Arc::new(with(metric, threshold(fields)?, FBetaScore::threshold)))
 }
 
 /// A list of class numbers.

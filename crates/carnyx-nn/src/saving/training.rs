@@ -13,10 +13,10 @@ use super::traced::TRACED_LOSS;
 use super::weights::Layout;
 use crate::losses::{Loss, Objective, Term};
 use crate::metrics::Metric;
-use crate::models::trace::{Core, Watched};
+use crate::models::trace::{Core, Watched, facts_of_rows};
 use crate::optimizers::Optimizer;
 use carnyx_file::Value;
-use carnyx_graph::{Array, DType, Dim, Error, Facts, Result, Tensor};
+use carnyx_graph::{Array, Error, Facts, Result, Tensor};
 use std::sync::Arc;
 
 /// What a model is compiled with, apart from its weights.
@@ -56,11 +56,7 @@ impl<'a> Compilation<'a> {
     ) -> Result<Compilation<'a>> {
         let predictions: Vec<Facts> =
             outputs.iter().map(|output| output.facts().cloned()).collect::<Result<_>>()?;
-        let of_rows = |(row, dtype): (Vec<usize>, DType)| {
-            let row = row.into_iter().map(Dim::Fixed);
-            Facts::new(std::iter::once(Dim::BATCH).chain(row).collect::<Vec<_>>(), dtype)
-        };
-        let targets: Vec<Facts> = core.last_target_rows().into_iter().map(of_rows).collect();
+        let targets: Vec<Facts> = core.last_target_rows().into_iter().map(facts_of_rows).collect();
         let objective = core.objective.with_traces(names, &predictions, &targets).map_err(|error| {
             bad("a loss of this model cannot be saved").because(error).help(
                 "save the weights alone with `save_weights`, and compile the model in Rust before `load_weights`",
