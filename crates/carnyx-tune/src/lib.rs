@@ -1,0 +1,15 @@
+//! Tuning in the right order: the learning rate first, then the optimizer, then layers, units and activations, and the
+//! learning rate again after any change.
+//!
+//! Everything here drives `fit` from outside: nothing in `carnyx-nn` knows of it.
+//!
+//! What a search has tried lives in a [`Storage`]: a study is a list of trials, and a trial is what it was given, what
+//! it reported on the way, and how it ended. Invariant: a trial is begun by one worker only, and a finished trial never
+//! changes.
+#![forbid(unsafe_code)]
+
+mod domain;
+mod storage;
+
+pub use domain::{Domain, Value};
+pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};
