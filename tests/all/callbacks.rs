@@ -196,13 +196,20 @@ fn a_loss_that_is_not_finite_stops_quietly_if_a_callback_says_so() -> Result {
     let targets = y.cast(carnyx_graph::DType::F32);
     assert_eq!(diverging().fit((&x, &targets), silent(9)).unwrap_err().code(), "non-finite");
     let (mut model, mut terminate) = (diverging(), TerminateOnNaN::new());
+    let mut last = None;
+    let note = at(Moment::NonFiniteLoss, |run: &mut Run| {
+        last = run.batch_loss();
+        Ok(())
+    });
     let mut best = EarlyStopping::patience(9).monitor("loss");
-    let fit = silent(9).validation((&x, &targets)).callback(&mut terminate).callback(&mut best);
+    let fit =
+        silent(9).validation((&x, &targets)).callback(&mut terminate).callback(&mut best).callback(note);
     let history = model.fit((&x, &targets), fit)?;
     let (epoch, step) = terminate.stopped_at.expect("it diverges");
     assert!(epoch == 0 && step > 0, "{epoch}, {step}");
     assert_eq!(history.epochs.len(), 1);
     assert!(!history.epochs[0]["loss"].is_finite());
+    assert_eq!(last.unwrap().to_bits(), history.epochs[0]["loss"].to_bits());
     assert!(bits(&model).iter().flatten().all(|&bits| f64::from_bits(bits).is_finite()));
     Ok(())
 }
@@ -216,6 +223,26 @@ fn learning_rates_follow_a_schedule_and_are_logged() -> Result {
     // Epochs are counted on.
     let second = model.fit((&x, &y), silent(1).callback(schedule()))?;
     assert_eq!(second.values("learning_rate"), [0.0125]);
+    Ok(())
+}
+
+#[test]
+fn the_loss_of_each_batch_is_known_to_callbacks() -> Result {
+    let ((x, y), mut model) = (data(45), classifier());
+    let (mut losses, mut first) = (Vec::new(), Some(1.0));
+    let begin = at(Moment::TrainBegin, |run| {
+        first = run.batch_loss();
+        Ok(())
+    });
+    let collect = at(Moment::BatchEnd, |run| {
+        losses.extend(run.batch_loss());
+        Ok(())
+    });
+    let history = model.fit((&x, &y), silent(1).batch_size(20).callback(begin).callback(collect))?;
+    assert_eq!((first, losses.len()), (None, 3));
+    let mean = (20.0 * losses[0] + 20.0 * losses[1] + 5.0 * losses[2]) / 45.0;
+    assert!((history.epochs[0]["loss"] - mean).abs() < 1e-12, "{mean}");
+    assert_ne!(losses[2], mean);
     Ok(())
 }
 
@@ -242,6 +269,11 @@ struct Sum(f64);
 impl Callback for Sum {
     fn on_train_begin(&mut self, _: &mut Run) -> Result {
         self.0 = 0.0;
+        Ok(())
+    }
+
+    fn on_batch_begin(&mut self, run: &mut Run) -> Result {
+        self.0 += run.batch_loss().unwrap_or(0.5);
         Ok(())
     }
 

@@ -251,7 +251,9 @@ fn train_epoch(
             seed: pass.seed,
             step: iteration,
         };
-        match program.session.run(&bindings)? {
+        let outcome = program.session.run(&bindings)?;
+        run.batch_loss = Some(program.session.number(0));
+        match outcome {
             Outcome::Completed => {}
             Outcome::Guarded => {
                 callbacks.call(Moment::NonFiniteLoss, core, run)?;
@@ -261,7 +263,7 @@ fn train_epoch(
                     }
                     return Err(explain_non_finite(core, program, &bindings, run, pass.site));
                 }
-                failure = Some(program.session.number(0));
+                failure = run.batch_loss;
                 break;
             }
         }

@@ -37,6 +37,7 @@ pub struct Run<'a> {
     /// The optimizer, to change its learning rate.
     pub optimizer: &'a mut Optimizer,
     pub(super) state: &'a Watched,
+    batch_loss: Option<f64>,
     stopped: &'a mut bool,
     core: &'a Core,
 }
@@ -57,6 +58,24 @@ impl Run<'_> {
     /// ```
     pub fn stop(&mut self) {
         *self.stopped = true;
+    }
+
+    /// The loss of the last batch of training alone, before its step changed the weights; the logs have the mean since the
+    /// epoch began. With penalties, and not a finite number in
+    /// [`on_non_finite_loss`](super::Callback::on_non_finite_loss). `None` before the first step of a fit.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let mut losses = Vec::new();
+    /// let callback = at(Moment::BatchEnd, |run| {
+    ///     losses.extend(run.batch_loss());
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn batch_loss(&self) -> Option<f64> {
+        self.batch_loss
     }
 
     /// The model's variables, for keeping their values and putting them back.
@@ -173,6 +192,8 @@ pub(crate) struct Running<'a> {
     pub(crate) step: usize,
     pub(crate) steps: usize,
     pub(crate) logs: Logs,
+    /// The loss of the last batch of training.
+    pub(crate) batch_loss: Option<f64>,
     pub(crate) optimizer: &'a mut Optimizer,
     pub(crate) stopped: bool,
     pub(crate) watched: Watched,
@@ -193,6 +214,7 @@ impl<'a> Running<'a> {
             step: 0,
             steps,
             logs: Logs::default(),
+            batch_loss: None,
             optimizer,
             stopped: false,
             watched,
@@ -209,6 +231,7 @@ impl<'a> Running<'a> {
             logs: &mut self.logs,
             optimizer: self.optimizer,
             state: &self.watched,
+            batch_loss: self.batch_loss,
             stopped: &mut self.stopped,
             core,
         }

@@ -98,6 +98,8 @@ impl Snapshot {
         let stopped = usize::from(run.stopped);
         let place = [run.epoch, run.step, run.steps, stopped, core.epochs_trained].map(|n| n as i64);
         tensors.insert("place", Array::new([place.len()], place.to_vec())?);
+        let batch_loss = Logs::from_iter(run.batch_loss.map(|loss| ("loss", loss)));
+        insert_table(&mut tensors, "batch_loss", &[batch_loss])?;
         insert_table(&mut tensors, "logs", std::slice::from_ref(&run.logs))?;
         insert_table(&mut tensors, "history", &run.watched.history.epochs)?;
         for (i, callback) in callbacks.iter_mut().enumerate() {
@@ -167,6 +169,7 @@ impl Snapshot {
         let rates: Vec<f64> = self.array("learning_rates")?.to_vec();
         let rates: [f64; 2] = rates.try_into().map_err(|_| self.lacks("learning_rates"))?;
         let (logs, epochs) = (self.table("logs")?, self.table("history")?);
+        let batch_loss = self.table("batch_loss")?.first().and_then(|logs| logs.get("loss"));
         for (variable, &frozen) in core.network.variables.iter().zip(&frozen) {
             if variable.is_trainable() == frozen {
                 variable.set_trainable(!frozen);
@@ -192,6 +195,7 @@ impl Snapshot {
         run.steps = steps as usize;
         core.epochs_trained = epochs_trained as usize;
         run.logs = logs.into_iter().next().unwrap_or_default();
+        run.batch_loss = batch_loss;
         run.watched.history.epochs = epochs;
         for (i, callback) in callbacks.iter_mut().enumerate() {
             let prefix = format!("callback/{i}/");
@@ -309,7 +313,7 @@ mod tests {
             tensors.insert(name.as_str(), Array::full([5, 0], 1f32));
             let snapshot = Snapshot { tensors, file: "backup".into() };
             let restored = snapshot.restore(&mut model.core, &mut run, &mut []);
-            let is_table = name == "logs" || name == "history";
+            let is_table = ["logs", "history", "batch_loss"].contains(&name.as_str());
             assert!(restored.is_err() || is_table, "{name}");
             if restored.is_err() {
                 assert_eq!(model.core.network.variables[0].value().unwrap(), before, "{name}");
