@@ -326,6 +326,32 @@ impl Data {
         self.inputs.first().map_or(0, Array::num_rows)
     }
 
+    /// The samples that `rows` names, in that order, copied: a part of the data for a fold, a test, a closer look.
+    ///
+    /// # Errors
+    /// `shape`, if there is no such sample.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// let data = Data::from((Array::from([[1f32], [2.0], [3.0]]), Array::from([0u8, 1, 2])));
+    /// let ends = data.take_rows(&[2, 0])?;
+    /// assert_eq!(ends.inputs()[0].values(), [3.0, 1.0]);
+    /// assert_eq!(ends.targets()[0].values(), [2.0, 0.0]);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn take_rows(&self, rows: &[usize]) -> Result<Data> {
+        let take = |arrays: &[Array]| arrays.iter().map(|array| array.take_rows(rows)).collect::<Result<_>>();
+        let weight = |array: &Option<Array>| array.as_ref().map(|array| array.take_rows(rows)).transpose();
+        Ok(Data {
+            inputs: take(&self.inputs)?,
+            targets: take(&self.targets)?,
+            weights: self.weights.iter().map(weight).collect::<Result<_>>()?,
+            names: self.names.clone(),
+        })
+    }
+
     /// Inputs, then targets, then the weights that there are.
     pub(crate) fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.inputs.iter().chain(&self.targets).chain(self.weights.iter().flatten())

@@ -29,6 +29,7 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use list::Callbacks;
 pub(crate) use list::Watching;
 pub use model_checkpoint::ModelCheckpoint;
+pub use monitor::greater_is_better;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use run::Run;
 pub(crate) use run::Running;

@@ -4,6 +4,25 @@ use super::Run;
 use crate::history::more_is_better;
 use carnyx_graph::{Error, Result};
 
+/// Whether greater numbers of this name are better, as of accuracies and their like, or smaller ones, as of losses and
+/// errors; `None` if the name does not tell.
+///
+/// # Example
+/// ```
+/// use carnyx_nn::callbacks::greater_is_better;
+/// assert_eq!(greater_is_better("val_accuracy"), Some(true));
+/// assert_eq!(greater_is_better("val_loss"), Some(false));
+/// assert_eq!(greater_is_better("beauty"), None);
+/// ```
+pub fn greater_is_better(name: &str) -> Option<bool> {
+    let smaller =
+        ["loss", "error", "crossentropy", "divergence", "hinge", "poisson", "logcosh", "learning_rate"];
+    match more_is_better(name) {
+        true => Some(true),
+        false => smaller.iter().any(|word| name.contains(word)).then_some(false),
+    }
+}
+
 /// Which numbers are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -38,18 +57,18 @@ impl Monitor {
     }
 
     fn direction(&self) -> Result<Direction> {
-        let smaller =
-            ["loss", "error", "crossentropy", "divergence", "hinge", "poisson", "logcosh", "learning_rate"];
         let name = self.name.as_str();
         match self.direction {
             Some(direction) => Ok(direction),
-            None if more_is_better(name) => Ok(Direction::Greater),
-            None if smaller.iter().any(|word| name.contains(word)) => Ok(Direction::Smaller),
-            None => Err(Error::new(
-                "callback",
-                format!("the name `{name}` does not tell whether greater or smaller is better"),
-            )
-            .help("say it with `.maximize()` or `.minimize()`")),
+            None => match greater_is_better(name) {
+                Some(true) => Ok(Direction::Greater),
+                Some(false) => Ok(Direction::Smaller),
+                None => Err(Error::new(
+                    "callback",
+                    format!("the name `{name}` does not tell whether greater or smaller is better"),
+                )
+                .help("say it with `.maximize()` or `.minimize()`")),
+            },
         }
     }
 
