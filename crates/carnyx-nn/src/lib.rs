@@ -26,6 +26,7 @@ mod models;
 mod module;
 pub mod optimizers;
 mod perceptron;
+pub mod profile;
 mod progress;
 pub mod regularizers;
 mod saving;
