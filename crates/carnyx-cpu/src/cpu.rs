@@ -1,11 +1,14 @@
 //! The executor: a team of threads, an instruction set, and the programs compiled so far.
 
 use crate::isa::Isa;
+use crate::limits;
 use crate::lower::lower;
 use crate::program::CpuProgram;
+use crate::recorder::Recorder;
 use crate::reference;
 use crate::threads::Team;
 use carnyx_graph::executor::{Bindings, Executor, Program};
+use carnyx_graph::trace::{Limits, Tracer};
 use carnyx_graph::{Graph, Result, passes};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -29,6 +32,10 @@ const REMEMBERED: usize = 64;
 pub struct Cpu {
     team: Arc<Team>,
     isa: Isa,
+    recorder: Arc<Recorder>,
+    /// The same, as others see it.
+    tracer: Arc<dyn Tracer>,
+    limits: OnceLock<Option<Limits>>,
     programs: Mutex<Remembered>,
 }
 
@@ -67,7 +74,10 @@ impl Cpu {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn with_isa(threads: usize, isa: Isa) -> Cpu {
-        Cpu { team: Arc::new(Team::new(threads)), isa, programs: Mutex::default() }
+        let team = Arc::new(Team::new(threads));
+        let recorder = Arc::new(Recorder::new(team.threads()));
+        let (tracer, limits, programs) = (recorder.clone(), OnceLock::new(), Mutex::default());
+        Cpu { team, isa, recorder, tracer, limits, programs }
     }
 
     /// The process's executor, with a thread for each core: two of them would fight for the cores.
@@ -85,6 +95,10 @@ impl Cpu {
 
     pub(crate) fn team(&self) -> &Arc<Team> {
         &self.team
+    }
+
+    pub(crate) fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     pub(crate) fn isa(&self) -> Isa {
@@ -124,5 +138,14 @@ impl Executor for Cpu {
 
     fn first_non_finite(&self, graph: &Graph, bindings: &Bindings) -> Result<Option<usize>> {
         reference::first_non_finite(graph, bindings)
+    }
+
+    fn tracer(&self) -> Option<&Arc<dyn Tracer>> {
+        Some(&self.tracer)
+    }
+
+    fn limits(&self) -> Option<Limits> {
+        // The graphs are the executor's own: that they cannot be measured would be told by every other graph too.
+        *self.limits.get_or_init(|| limits::measure(self).ok())
     }
 }

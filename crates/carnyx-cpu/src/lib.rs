@@ -8,18 +8,21 @@
 #![allow(clippy::cast_ptr_alignment)]
 
 mod bindings;
+mod clock;
 mod cpu;
 pub mod isa;
 // The executor's own kernels. Public because the set is larger than what the executor calls today, hidden because
 // only `Cpu` may promise anything.
 #[doc(hidden)]
 pub mod kernels;
+mod limits;
 mod lower;
 mod memory;
 // Public for its example, which runs as a test.
 #[doc(hidden)]
 pub mod plan;
 mod program;
+mod recorder;
 pub mod reference;
 mod region;
 mod step;

@@ -5,6 +5,7 @@
 //! planner. *Which kernel* runs an instruction: the exhaustive match in `kernels_of`. *How it is cut* into chunks
 //! for the team: by output, so that no result depends on the number of threads.
 
+mod facts;
 mod kernels;
 mod products;
 
@@ -13,12 +14,14 @@ use crate::memory::{ARENA, CONSTANTS, FIRST_SLOT, LINE, Memory, Place};
 use crate::plan::{Lifetime, assign_offsets};
 use crate::program::{CpuProgram, OutputPlace, RunNumbers, VariableSlot};
 use crate::region::{RegionContext, TileProgram};
-use crate::step::{KernelCall, Step, Task};
+use crate::step::{KernelCall, Origin, Step, Task};
 use carnyx_graph::Array;
 use carnyx_graph::array::Storage;
 use carnyx_graph::graph::{Body, Graph, Id, Instruction, Region};
 use carnyx_graph::op::Op;
 use std::sync::Mutex;
+
+pub use facts::{facts_of, facts_without_graph};
 
 /// Element operations below which a task stays on one thread: handing a chunk over costs about as much.
 const SHARED_WORK: usize = 48 << 10;
@@ -33,6 +36,7 @@ pub fn lower(cpu: &Cpu, graph: &Graph) -> CpuProgram {
         buffers: homes.lifetimes.clone(),
         places: Vec::new(),
         tasks: Vec::new(),
+        origin: Origin { instruction: 0, is_copy: false, bytes: 0, flops: 0 },
         scratch_bytes: 0,
     };
     // Two rounds: the first only learns which temporary buffers the steps need, the second knows all offsets.
@@ -247,6 +251,8 @@ struct Lowering<'a> {
     buffers: Vec<Lifetime>,
     places: Vec<Place>,
     tasks: Vec<Task>,
+    /// What the next task is made of.
+    origin: Origin,
     scratch_bytes: usize,
 }
 
@@ -278,6 +284,7 @@ impl<'a> Lowering<'a> {
                 Home::Constant => self.constant_of(instruction),
                 home => place(home),
             };
+            self.origin = facts::origin_of(self.graph, id);
             match &instruction.body {
                 Body::Region(region) => {
                     let results: Vec<Place> = homes.results[id].iter().map(|&home| place(home)).collect();
@@ -306,8 +313,7 @@ impl<'a> Lowering<'a> {
             writes.push((from, Place { base: homes.first_variable + slot as u32, offset: 0 }, id));
         }
         for (from, to, id) in writes {
-            let bytes = self.graph.instructions[id].bytes();
-            self.push(Step::Kernel(copy_bytes(from, to, bytes)), 1);
+            self.push_copy(id, from, to);
         }
     }
 
@@ -338,6 +344,7 @@ impl<'a> Lowering<'a> {
         });
         CpuProgram {
             team: self.cpu.team().clone(),
+            recorder: self.cpu.recorder().clone(),
             isa: self.cpu.isa(),
             constants,
             inputs: graph.inputs.clone(),
@@ -357,7 +364,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn push(&mut self, step: Step, chunks: usize) {
-        self.tasks.push(Task { step, chunks: chunks.max(1) });
+        self.tasks.push(Task { step, chunks: chunks.max(1), origin: self.origin });
+        (self.origin.bytes, self.origin.flops) = (0, 0);
     }
 
     fn kernel(&mut self, chunks: usize, call: impl Fn(crate::step::Part) + Send + Sync + 'static) {
@@ -395,7 +403,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn copy(&mut self, id: Id, to: Place) {
-        let (from, bytes) = (self.places[id], self.instruction(id).bytes());
+        self.push_copy(id, self.places[id], to);
+    }
+
+    /// A copy of the value of `id`.
+    fn push_copy(&mut self, id: Id, from: Place, to: Place) {
+        let bytes = self.instruction(id).bytes();
+        self.origin = Origin { instruction: id, is_copy: true, bytes: 2 * bytes as u64, flops: 0 };
         self.push(Step::Kernel(copy_bytes(from, to, bytes)), 1);
     }
 

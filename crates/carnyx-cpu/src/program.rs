@@ -8,12 +8,15 @@
 use crate::bindings::{check_bindings, check_variables, no_value};
 use crate::isa::Isa;
 use crate::kernels::movement::gather_rows;
+use crate::lower::{facts_of, facts_without_graph};
 use crate::memory::{ARENA, Bases, FIRST_SLOT, Memory, Place};
+use crate::recorder::{Nobody, Recorder, Stamps, Watch};
 use crate::step::{Part, Step, Task, even_part};
 use crate::threads::Team;
 use carnyx_graph::executor::{Bindings, Feed, Outcome, Program, Session};
 use carnyx_graph::graph::InputSlot;
-use carnyx_graph::{Array, DType, Result, Variable};
+use carnyx_graph::trace::TaskFacts;
+use carnyx_graph::{Array, DType, Graph, Result, Variable, passes};
 use std::sync::{Arc, Mutex};
 
 /// What is known of a variable slot.
@@ -39,6 +42,7 @@ pub struct OutputPlace {
 /// A compiled graph: immutable, shared between threads.
 pub struct CpuProgram {
     pub(crate) team: Arc<Team>,
+    pub(crate) recorder: Arc<Recorder>,
     pub(crate) isa: Isa,
     pub(crate) tasks: Vec<Task>,
     pub(crate) constants: Memory,
@@ -74,6 +78,8 @@ impl Program for CpuProgram {
             held,
             bound,
             order,
+            stamps: None,
+            facts: None,
             program: self,
         })
     }
@@ -99,6 +105,9 @@ struct CpuSession {
     /// The variables of the last run, which need no second check, and their slots in the order of checking out.
     bound: Vec<u64>,
     order: Vec<usize>,
+    /// When each thread was at which task, and what is known of the tasks: for recordings, from the first one on.
+    stamps: Option<Box<Stamps>>,
+    facts: Option<Arc<[TaskFacts]>>,
 }
 
 impl Drop for CpuSession {
@@ -129,6 +138,52 @@ impl Drop for Held<'_> {
 
 impl Session for CpuSession {
     fn run(&mut self, bindings: &Bindings) -> Result<Outcome> {
+        if self.program.recorder.is_on() {
+            self.run_recorded(bindings)
+        } else {
+            self.run_watched(bindings, &Nobody)
+        }
+    }
+
+    fn output(&self, index: usize) -> Array {
+        let output = &self.program.outputs[index];
+        let address = Bases(&self.bases.0).at(output.place);
+        let elements: usize = output.sizes.iter().product();
+        let mut array = Array::zeros(&output.sizes[..], output.dtype);
+        let bytes = elements * output.dtype.size();
+        // SAFETY: outputs lie in the session's memory, which holds `bytes` there; the new array has as many.
+        unsafe { std::ptr::copy_nonoverlapping(address, address_to_write(&mut array), bytes) };
+        array
+    }
+
+    fn number(&self, index: usize) -> f64 {
+        let output = &self.program.outputs[index];
+        let address = Bases(&self.bases.0).at(output.place);
+        // SAFETY: an output has at least one element of its type in the session's memory.
+        unsafe { read_number(address, output.dtype) }
+    }
+
+    fn describe(&mut self, graph: &Graph) {
+        self.facts = Some(facts_of(&passes::optimize(graph), &self.program.tasks));
+    }
+}
+
+impl CpuSession {
+    /// Runs the program and leaves behind when each thread was at which task.
+    fn run_recorded(&mut self, bindings: &Bindings) -> Result<Outcome> {
+        let program = self.program.clone();
+        let tasks = program.tasks.len() + program.inputs.len() + 1;
+        let new = || Box::new(Stamps::new(&program.recorder, program.team.threads(), tasks));
+        let stamps = self.stamps.take().unwrap_or_else(new);
+        stamps.start();
+        let outcome = self.run_watched(bindings, &*stamps);
+        let facts = self.facts.get_or_insert_with(|| facts_without_graph(&program.inputs, &program.tasks));
+        program.recorder.keep(&stamps, facts, program.memory());
+        self.stamps = Some(stamps);
+        outcome
+    }
+
+    fn run_watched(&mut self, bindings: &Bindings, watch: &impl Watch) -> Result<Outcome> {
         let program = &*self.program;
         let captured = program.captured.iter().map(|(sizes, dtype)| (&sizes[..], *dtype));
         check_bindings(program.inputs.iter(), captured, program.variables.len(), bindings)?;
@@ -159,6 +214,9 @@ impl Session for CpuSession {
         for (i, array) in bindings.captured.iter().enumerate() {
             self.bases.0[first_captured + i] = array.address() as *mut u8;
         }
+        // Behind the tasks come gathering each input, and what was done up to here.
+        let first_input = program.tasks.len();
+        watch.alone(first_input + program.inputs.len(), || ());
         for (i, (feed, gathered)) in bindings.inputs.iter().zip(&program.gathered).enumerate() {
             self.bases.0[FIRST_SLOT as usize + i] = match feed {
                 Feed::Whole(array) => array.address() as *mut u8,
@@ -168,30 +226,12 @@ impl Session for CpuSession {
                 }
                 Feed::Rows(array, rows) => {
                     let to = self.bases.0[ARENA as usize].wrapping_add(gathered.offset);
-                    program.gather(array, rows, to);
+                    program.gather(array, rows, to, (watch, first_input + i));
                     to
                 }
             };
         }
-        Ok(self.program.run_tasks(Bases(&self.bases.0), bindings))
-    }
-
-    fn output(&self, index: usize) -> Array {
-        let output = &self.program.outputs[index];
-        let address = Bases(&self.bases.0).at(output.place);
-        let elements: usize = output.sizes.iter().product();
-        let mut array = Array::zeros(&output.sizes[..], output.dtype);
-        let bytes = elements * output.dtype.size();
-        // SAFETY: outputs lie in the session's memory, which holds `bytes` there; the new array has as many.
-        unsafe { std::ptr::copy_nonoverlapping(address, address_to_write(&mut array), bytes) };
-        array
-    }
-
-    fn number(&self, index: usize) -> f64 {
-        let output = &self.program.outputs[index];
-        let address = Bases(&self.bases.0).at(output.place);
-        // SAFETY: an output has at least one element of its type in the session's memory.
-        unsafe { read_number(address, output.dtype) }
+        Ok(self.program.run_tasks(Bases(&self.bases.0), bindings, watch))
     }
 }
 
@@ -222,13 +262,13 @@ const GATHER_BYTES: usize = 32 << 10;
 
 impl CpuProgram {
     /// Copies rows of an array to consecutive memory, sharing the work.
-    fn gather(&self, array: &Array, rows: &[u32], to: *mut u8) {
+    fn gather(&self, array: &Array, rows: &[u32], to: *mut u8, (watch, task): (&impl Watch, usize)) {
         let row_bytes = array.row_len() * array.dtype().size();
         let chunks = if rows.len() * row_bytes < GATHER_BYTES { 1 } else { self.team.threads() };
         let ends = [array.address() as *mut u8, to];
         let bases = Bases(&ends);
         let [from, to] = [0, 1].map(|base| Place { base, offset: 0 });
-        self.share(chunks, &|chunk, _| {
+        self.share((watch, task), chunks, &|chunk, _| {
             let range = even_part(rows.len(), chunks, chunk, 1);
             let to = bases.at(Place { offset: range.start * row_bytes, ..to });
             // SAFETY: the bindings are checked, so every row exists; the plan reserves memory for all of them.
@@ -236,16 +276,26 @@ impl CpuProgram {
         });
     }
 
-    fn share(&self, chunks: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-        if chunks == 1 { work(0, 0) } else { self.team.run(chunks, work) }
+    fn share(
+        &self,
+        (watch, task): (&impl Watch, usize),
+        chunks: usize,
+        work: &(impl Fn(usize, usize) + Sync),
+    ) {
+        if chunks == 1 {
+            watch.alone(task, || work(0, 0));
+        } else {
+            self.team.run(chunks, &|chunk, worker| watch.part(task, worker, || work(chunk, worker)));
+            watch.joined(task);
+        }
     }
 
-    fn run_tasks(&self, bases: Bases, bindings: &Bindings) -> Outcome {
+    fn run_tasks(&self, bases: Bases, bindings: &Bindings, watch: &impl Watch) -> Outcome {
         let scratch = Place { base: ARENA, offset: self.arena_bytes };
         let run = RunNumbers { seed: bindings.seed, step: bindings.step };
         // SAFETY: the plan puts the run's numbers at the start of the session's memory.
         unsafe { bases.at(Place { base: ARENA, offset: 0 }).cast::<RunNumbers>().write(run) };
-        for task in &self.tasks {
+        for (number, task) in self.tasks.iter().enumerate() {
             if let Step::Guard(place, dtype) = &task.step {
                 // SAFETY: the guarded number has been computed by an earlier task.
                 if !unsafe { read_number(bases.at(*place), *dtype) }.is_finite() {
@@ -253,7 +303,7 @@ impl CpuProgram {
                 }
                 continue;
             }
-            self.share(task.chunks, &|chunk, worker| {
+            self.share((watch, number), task.chunks, &|chunk, worker| {
                 let scratch =
                     bases.at(Place { offset: scratch.offset + worker * self.scratch_bytes, ..scratch });
                 // SAFETY: the bases are bound; the team gives each chunk to one worker.

@@ -114,12 +114,27 @@ pub enum Step {
     Guard(Place, carnyx_graph::DType),
 }
 
+/// What a task was made of: enough to name it for any graph of the same structure.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The instruction of the optimised graph.
+    pub instruction: carnyx_graph::graph::Id,
+    /// It only copies the instruction's value.
+    pub is_copy: bool,
+    /// Bytes of operands and results; of several tasks for one instruction, the first has all of it.
+    pub bytes: u64,
+    /// Floating-point operations; likewise.
+    pub flops: u64,
+}
+
 /// A step and into how many chunks it is cut.
 pub struct Task {
     /// What is done.
     pub step: Step,
     /// How many chunks there are: 1 runs on the caller alone.
     pub chunks: usize,
+    /// What it computes, for recordings.
+    pub origin: Origin,
 }
 
 impl Task {

@@ -5,6 +5,7 @@
 //! variable while the run lasts.
 
 use crate::graph::Graph;
+use crate::trace::{Limits, Tracer};
 use crate::{Array, Result, Variable};
 use std::sync::Arc;
 
@@ -171,6 +172,33 @@ pub trait Executor: Send + Sync {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     fn first_non_finite(&self, graph: &Graph, bindings: &Bindings) -> Result<Option<usize>>;
+
+    /// What records the runs of this executor; `None`, if nothing does.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Executor;
+    /// fn is_recording(executor: &dyn Executor) -> bool {
+    ///     executor.tracer().is_some_and(|tracer| tracer.is_recording())
+    /// }
+    /// ```
+    fn tracer(&self) -> Option<&Arc<dyn Tracer>> {
+        None
+    }
+
+    /// What this executor can do at most, if it knows; measured when it is first asked for, which may take a tenth of a
+    /// second.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Executor;
+    /// fn peak(executor: &dyn Executor) -> String {
+    ///     executor.limits().map_or("unknown".into(), |limits| format!("{:.0} GFLOP/s", limits.flops_per_second / 1e9))
+    /// }
+    /// ```
+    fn limits(&self) -> Option<Limits> {
+        None
+    }
 }
 
 /// A compiled graph: immutable, to be shared between threads.
@@ -280,4 +308,21 @@ pub trait Session: Send {
     /// }
     /// ```
     fn number(&self, index: usize) -> f64;
+
+    /// Names the tasks of the program by the layers and purposes of `graph`, for recordings. Graphs of other layers may
+    /// share the program, so it does not know them by itself. Not free: for sessions that are being recorded.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Executor, Graph, Program, Result, Session};
+    /// fn session(executor: &dyn Executor, graph: &Graph) -> Result<Box<dyn Session>> {
+    ///     let mut session = executor.compile(graph)?.session();
+    ///     if executor.tracer().is_some_and(|tracer| tracer.is_recording()) {
+    ///         session.describe(graph);
+    ///     }
+    ///     Ok(session)
+    /// }
+    /// ```
+    #[allow(unused_variables)]
+    fn describe(&mut self, graph: &Graph) {}
 }

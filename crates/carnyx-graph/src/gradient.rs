@@ -23,6 +23,8 @@ pub struct Gradients {
     pairs: Vec<(Variable, Tensor)>,
     /// The variables that no gradient reaches: theirs are zeros.
     unreached: HashSet<u64>,
+    /// The walk: see [`cotangents`](Gradients::cotangents).
+    walk: Vec<(Tensor, Tensor)>,
 }
 
 impl Gradients {
@@ -36,7 +38,7 @@ impl Gradients {
     /// assert!(gradients.of(&w).is_some());
     /// ```
     pub fn new(pairs: Vec<(Variable, Tensor)>) -> Gradients {
-        Gradients { pairs, unreached: HashSet::new() }
+        Gradients { pairs, unreached: HashSet::new(), walk: Vec::new() }
     }
 
     /// Each gradient changed by `change`.
@@ -51,8 +53,8 @@ impl Gradients {
     /// ```
     #[track_caller]
     pub fn map(self, change: impl Fn(&Tensor) -> Tensor) -> Gradients {
-        let pairs = self.pairs.into_iter().map(|(variable, g)| (variable, change(&g))).collect();
-        Gradients { pairs, unreached: self.unreached }
+        let pairs = self.pairs.iter().map(|(variable, g)| (variable.clone(), change(g))).collect();
+        Gradients { pairs, ..self }
     }
 
     /// The gradient with respect to `variable`.
@@ -98,6 +100,21 @@ impl Gradients {
         !self.unreached.contains(&variable.id())
     }
 
+    /// How the gradients were found: tensors on the way from the number back to the variables, the last one first, each
+    /// with what it gave to one of its operands.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Tensor, Variable};
+    /// let w = Variable::from(Array::from([1f32, 2.0]));
+    /// let gradients = Tensor::read(&w).exp().sum().gradients(&[w]);
+    /// let way: Vec<String> = gradients.cotangents().map(|(of, _)| of.op().name()).collect();
+    /// assert_eq!(way, ["reduce_sum", "exp"]);
+    /// ```
+    pub fn cotangents(&self) -> impl Iterator<Item = (&Tensor, &Tensor)> {
+        self.walk.iter().map(|(of, cotangent)| (of, cotangent))
+    }
+
     /// The number of variables.
     ///
     /// # Example
@@ -138,7 +155,8 @@ impl Tensor {
     pub fn gradients(&self, variables: &[Variable]) -> Gradients {
         let ids: HashSet<u64> = variables.iter().map(Variable::id).collect();
         let is_target = |t: &Tensor| matches!(t.op(), Op::Read(v) if ids.contains(&v.id()));
-        let cotangents = match self.pull_back(is_target) {
+        let mut walk = Vec::new();
+        let cotangents = match self.pull_back(is_target, &mut walk) {
             Ok(cotangents) => cotangents,
             Err(error) => {
                 let invalid = Tensor::invalid(error);
@@ -154,7 +172,7 @@ impl Tensor {
         }
         let of = |v: &Variable| sums.get(&v.id()).cloned().unwrap_or_else(|| Tensor::read(v).zeros_like());
         let unreached = ids.into_iter().filter(|id| !sums.contains_key(id)).collect();
-        Gradients { pairs: variables.iter().map(|v| (v.clone(), of(v))).collect(), unreached }
+        Gradients { pairs: variables.iter().map(|v| (v.clone(), of(v))).collect(), unreached, walk }
     }
 
     /// The gradients of this tensor (one number) with respect to tensors it was computed from.
@@ -169,7 +187,7 @@ impl Tensor {
     #[track_caller]
     pub fn gradients_of(&self, tensors: &[Tensor]) -> Vec<Tensor> {
         let addresses: HashSet<usize> = tensors.iter().map(Tensor::address).collect();
-        match self.pull_back(|t| addresses.contains(&t.address())) {
+        match self.pull_back(|t| addresses.contains(&t.address()), &mut Vec::new()) {
             Ok(cotangents) => {
                 let of: HashMap<usize, Tensor> =
                     cotangents.into_iter().map(|(t, g)| (t.address(), g)).collect();
@@ -182,9 +200,13 @@ impl Tensor {
         }
     }
 
-    /// The walk: every target with its cotangent, in the order of the expression.
+    /// The walk: every target with its cotangent, in the order of the expression. Each step is written to `walk`.
     #[track_caller]
-    fn pull_back(&self, is_target: impl Fn(&Tensor) -> bool) -> Result<Vec<(Tensor, Tensor)>> {
+    fn pull_back(
+        &self,
+        is_target: impl Fn(&Tensor) -> bool,
+        walk: &mut Vec<(Tensor, Tensor)>,
+    ) -> Result<Vec<(Tensor, Tensor)>> {
         let facts = self.facts()?;
         if facts.shape.elements() != Some(1) || !facts.dtype.is_float() {
             return Err(Error::new(
@@ -220,6 +242,9 @@ impl Tensor {
                 tensor.sources().iter().zip(cotangents_of_operands(tensor, &g)).zip(needed)
             {
                 let Some(cotangent) = cotangent.filter(|_| needed) else { continue };
+                if !tensor.op().is_identity() {
+                    walk.push((tensor.clone(), cotangent.clone()));
+                }
                 let sum = match cotangents.remove(&source.address()) {
                     Some(sum) => sum + cotangent,
                     None => cotangent,

@@ -100,6 +100,8 @@ pub struct Instruction {
     pub scope: Option<Arc<str>>,
     /// The user's line.
     pub site: Option<&'static Location<'static>>,
+    /// What it is computed for, where that was said: see [`Graph::capture_for`].
+    pub purpose: Option<&'static str>,
 }
 
 impl Instruction {
@@ -207,19 +209,7 @@ impl Graph {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn capture(outputs: &[Tensor], updates: &[(Variable, Tensor)]) -> Result<Graph> {
-        let mut capture = Capture::default();
-        for tensor in outputs {
-            let id = capture.visit(tensor)?;
-            capture.graph.outputs.push(id);
-        }
-        for (variable, tensor) in updates {
-            capture.update(variable, tensor)?;
-        }
-        // Effects may bring tensors with effects of their own.
-        while let Some((variable, tensor)) = capture.effects.pop() {
-            capture.update(&variable, &tensor)?;
-        }
-        Ok(capture.graph)
+        Ok(Capture::all(outputs, updates)?.graph)
     }
 
     /// The same, with a number (one of `outputs`, by index) that must be finite for the updates to happen.
@@ -377,8 +367,8 @@ impl Sharing {
 }
 
 #[derive(Default)]
-struct Capture {
-    graph: Graph,
+pub(crate) struct Capture {
+    pub(crate) graph: Graph,
     numbered: HashMap<usize, Id>,
     sharing: Sharing,
     variable_slots: HashMap<u64, usize>,
@@ -390,6 +380,32 @@ struct Capture {
 }
 
 impl Capture {
+    pub(crate) fn all(outputs: &[Tensor], updates: &[(Variable, Tensor)]) -> Result<Capture> {
+        let mut capture = Capture::default();
+        for tensor in outputs {
+            let id = capture.visit(tensor)?;
+            capture.graph.outputs.push(id);
+        }
+        for (variable, tensor) in updates {
+            capture.update(variable, tensor)?;
+        }
+        // Effects may bring tensors with effects of their own.
+        while let Some((variable, tensor)) = capture.effects.pop() {
+            capture.update(&variable, &tensor)?;
+        }
+        Ok(capture)
+    }
+
+    /// The instruction that computes a tensor, if one does.
+    pub(crate) fn number_of(&self, tensor: &Tensor) -> Option<Id> {
+        self.numbered.get(&tensor.address()).copied()
+    }
+
+    /// The slot of a variable, if the graph has one for it.
+    pub(crate) fn slot_of(&self, variable: &Variable) -> Option<usize> {
+        self.variable_slots.get(&variable.id()).copied()
+    }
+
     fn update(&mut self, variable: &Variable, tensor: &Tensor) -> Result {
         let id = self.visit(tensor)?;
         let instruction = &self.graph.instructions[id];
@@ -490,8 +506,8 @@ impl Capture {
             op => Body::Op(op.clone()),
         };
         let scope = self.scopes.get(&tensor.address()).cloned().flatten();
-        let instruction =
-            Instruction { body, operands, sizes, dtype: facts.dtype, scope, site: Some(tensor.site()) };
+        let (dtype, site) = (facts.dtype, Some(tensor.site()));
+        let instruction = Instruction { body, operands, sizes, dtype, scope, site, purpose: None };
         let next = self.graph.instructions.len();
         Ok(match self.sharing.find(&instruction, next) {
             Some(earlier) => earlier,

@@ -19,8 +19,10 @@ pub mod infer;
 pub mod op;
 pub mod passes;
 mod print;
+mod purpose;
 mod shape;
 mod tensor;
+pub mod trace;
 mod variable;
 
 pub use array::Array;
@@ -33,6 +35,7 @@ pub use gradient::Gradients;
 pub use graph::Graph;
 pub use infer::Facts;
 pub use op::{Address, Distribution, Op};
+pub use purpose::Aim;
 pub use shape::{Dim, Shape, row_major_strides};
 pub use tensor::{Application, Axes, Effect, Mode, Origin, Tensor};
 pub use tensor::{concat, described, in_order, in_order_from, made_of, redraw, redraw_with, stack};

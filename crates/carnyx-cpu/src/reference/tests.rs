@@ -112,6 +112,7 @@ fn regions_are_their_operations() {
         dtype: DType::F32,
         scope: None,
         site: None,
+        purpose: None,
     };
     let mut graph = Graph::default();
     let x = graph.push(op(Op::Constant(Array::from([1.0f32, -2.0])), &[]));
@@ -140,6 +141,7 @@ fn rows_are_gathered() {
         dtype: DType::F32,
         scope: None,
         site: None,
+        purpose: None,
     });
     let rows = Array::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     let feeds = [Feed::Rows(&rows, &[2, 0])];
