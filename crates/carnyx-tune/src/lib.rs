@@ -8,8 +8,23 @@
 //! changes.
 #![forbid(unsafe_code)]
 
+mod conduct;
 mod domain;
+mod hyper;
+mod memory;
+mod progress;
+mod random;
+mod search;
 mod storage;
+mod strategies;
+mod trial;
+mod trials;
+mod tune;
 
 pub use domain::{Domain, Value};
+pub use hyper::{Hyper, Real, Whole};
+pub use memory::MemoryStorage;
+pub use search::Search;
 pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};
+pub use trials::{Parameters, Study, TrialTable, Trials};
+pub use tune::{Built, tune};

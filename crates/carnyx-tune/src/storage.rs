@@ -6,6 +6,7 @@
 
 use crate::domain::Domain;
 use carnyx_graph::Result;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Whether small or great values of the objective are good.
@@ -156,4 +157,52 @@ pub trait Storage: Send + Sync {
 
     /// All trials of a study, by number.
     fn trials(&self, study: StudyId) -> Result<Vec<TrialRecord>>;
+}
+
+/// The same storage: several may hold it.
+impl<S: Storage + ?Sized> Storage for Arc<S> {
+    fn open_study(&self, name: &str, direction: Direction) -> Result<StudyId> {
+        (**self).open_study(name, direction)
+    }
+
+    fn begin_trial(&self, study: StudyId) -> Result<TrialRecord> {
+        (**self).begin_trial(study)
+    }
+
+    fn enqueue(
+        &self,
+        study: StudyId,
+        parameters: &[(String, Domain, f64)],
+        notes: &[(&str, &str)],
+    ) -> Result<TrialId> {
+        (**self).enqueue(study, parameters, notes)
+    }
+
+    fn set_parameter(&self, trial: TrialId, name: &str, domain: &Domain, value: f64) -> Result {
+        (**self).set_parameter(trial, name, domain, value)
+    }
+
+    fn report(&self, trial: TrialId, step: u64, value: f64) -> Result {
+        (**self).report(trial, step, value)
+    }
+
+    fn note(&self, trial: TrialId, name: &str, text: &str) -> Result {
+        (**self).note(trial, name, text)
+    }
+
+    fn finish(&self, trial: TrialId, state: TrialState, value: Option<f64>) -> Result {
+        (**self).finish(trial, state, value)
+    }
+
+    fn beat(&self, trial: TrialId) -> Result {
+        (**self).beat(trial)
+    }
+
+    fn take_up_abandoned(&self, study: StudyId, silent_for: Duration) -> Result<Vec<usize>> {
+        (**self).take_up_abandoned(study, silent_for)
+    }
+
+    fn trials(&self, study: StudyId) -> Result<Vec<TrialRecord>> {
+        (**self).trials(study)
+    }
 }

@@ -1,0 +1,217 @@
+//! Searching for the hyperparameters of a model.
+
+use crate::conduct::conduct;
+use crate::hyper::Hyper;
+use crate::search::Search;
+use crate::storage::Direction;
+use crate::trial::{Trial, Work};
+use crate::trials::Trials;
+use carnyx_graph::{Array, Error, Result, Variable};
+use carnyx_nn::{Callback, Data, Fit, Model, Run, Verbosity};
+use std::mem;
+
+/// Builds a model with the hyperparameters of each trial, fits it to `data`, and keeps the best one.
+///
+/// Options of the fit may be hyperparameters too: `fit` is called for each trial after `build`, and makes them anew. What
+/// they print is left out: the search has a line for each trial. The value of a trial is the best one of its epochs, and
+/// the best model has the weights of that epoch. Seeds are the model's own, so that trials differ in their
+/// hyperparameters alone.
+///
+/// A trial that cannot be built or trained, or that panics, has failed, and the search goes on.
+///
+/// # Errors
+/// `search`, before or in the first trial, if the search makes no sense: no trials, a hyperparameter with an empty range,
+/// an objective that is in no logs; or at the end, if all trials have failed. `study`, and errors of its own, if the
+/// storage cannot be used.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_nn::*;
+/// use carnyx_tune::{Hyper, Search, tune};
+/// # let x = Array::from_fn([64, 2], |i| (i * 37 % 101) as f32 / 50.0 - 1.0);
+/// # let y = Array::from_fn([64, 1], |i| x.element(2 * i) as f32 * x.element(2 * i + 1) as f32);
+/// fn build(hyper: &mut Hyper) -> Model<Sequential> {
+///     Sequential::new()
+///         .then(Dense::new(hyper.int("units", 4..=32)).activation(Relu))
+///         .then(Dense::new(1))
+///         .compile(Adam::new(hyper.log_float("learning_rate", 1e-3..=1e-1)), MeanSquaredError)
+/// }
+/// let fit = |hyper: &mut Hyper| Fit::epochs(5).batch_size(hyper.log_int("batch_size", 8..=64)).validation_split(0.2);
+/// let trials = tune(build, (&x, &y), fit, Search::random(5).verbose(Verbosity::Silent))?;
+/// println!("{}", trials.table());
+/// println!("{}", trials.best_parameters());
+/// assert!(trials.best.predict(&x).is_ok());
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+pub fn tune<'f, B: Built>(
+    build: impl Fn(&mut Hyper) -> B + Sync,
+    data: impl Into<Data>,
+    fit: impl Fn(&mut Hyper) -> Fit<'f> + Sync,
+    search: Search,
+) -> Result<Trials<B::Layer>> {
+    let direction = search.direction()?;
+    let work = Fits { build, fit, data: data.into(), objective: search.objective.clone(), direction };
+    let (study, kept) = conduct(&search, &work)?;
+    Ok(Trials { best: kept.best()?, study })
+}
+
+/// What builds a model: a [`Model`], or a `Result` of one where a build can fail.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Result;
+/// use carnyx_nn::*;
+/// use carnyx_tune::{Built, Hyper};
+/// fn build(hyper: &mut Hyper) -> Result<Model<Functional>> {
+///     let x = Tensor::input("x", [3]);
+///     let net = Functional::new(&x, &Dense::new(hyper.int("units", 1..=4)).apply(&x))?;
+///     Ok(net.compile(Sgd::new(0.1), MeanSquaredError))
+/// }
+/// # use carnyx_graph::Tensor;
+/// assert!(build(&mut Hyper::new()).built().is_ok());
+/// ```
+pub trait Built {
+    /// The layer of the model.
+    type Layer: Send + Sync + 'static;
+
+    /// The model.
+    ///
+    /// # Errors
+    /// Those of the build.
+    fn built(self) -> Result<Model<Self::Layer>>;
+}
+
+impl<L: Send + Sync + 'static> Built for Model<L> {
+    type Layer = L;
+
+    fn built(self) -> Result<Model<L>> {
+        Ok(self)
+    }
+}
+
+impl<L: Send + Sync + 'static> Built for Result<Model<L>> {
+    type Layer = L;
+
+    fn built(self) -> Result<Model<L>> {
+        self
+    }
+}
+
+/// Trials that are fits of models.
+struct Fits<B, F> {
+    build: B,
+    fit: F,
+    data: Data,
+    objective: String,
+    direction: Direction,
+}
+
+/// A model of a trial, and its best epoch.
+pub(crate) struct Trained<L> {
+    model: Model<L>,
+    best: Best,
+}
+
+/// The best value of a model so far, and the weights that had it.
+#[derive(Default)]
+struct Best {
+    value: Option<f64>,
+    weights: Vec<(Variable, Option<Array>)>,
+}
+
+impl<L> Trained<L> {
+    /// The model with the weights of its best epoch.
+    fn best(self) -> Result<Model<L>> {
+        for (variable, value) in &self.best.weights {
+            value.iter().try_for_each(|value| variable.assign(value))?;
+        }
+        Ok(self.model)
+    }
+}
+
+impl<'f, M, B, F> Work for Fits<B, F>
+where
+    M: Built,
+    B: Fn(&mut Hyper) -> M + Sync,
+    F: Fn(&mut Hyper) -> Fit<'f> + Sync,
+{
+    type Kept = Trained<M::Layer>;
+
+    fn train(&self, trial: &mut Trial<Self::Kept>) -> Result<f64> {
+        let mut trained = match trial.kept.take() {
+            Some(trained) => trained,
+            None => {
+                let mut model = (self.build)(&mut trial.hyper).built()?;
+                if let Some(executor) = &trial.executor {
+                    model = model.on_executor(executor.clone());
+                }
+                Trained { model, best: Best::default() }
+            }
+        };
+        let fit = (self.fit)(&mut trial.hyper);
+        trial.note_hyperparameters()?;
+        let mut watch = Watch {
+            objective: &self.objective,
+            direction: self.direction,
+            best: mem::take(&mut trained.best),
+            trial,
+        };
+        let fitted = trained.model.fit(&self.data, fit.verbose(Verbosity::Silent).callback(&mut watch));
+        trained.best = watch.best;
+        fitted?;
+        let value = trained.best.value.unwrap_or(f64::NAN);
+        trial.kept = Some(trained);
+        Ok(value)
+    }
+}
+
+/// Watches a fit for its trial.
+struct Watch<'w, K> {
+    objective: &'w str,
+    direction: Direction,
+    best: Best,
+    trial: &'w mut Trial<K>,
+}
+
+impl<K> Callback for Watch<'_, K> {
+    fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+        let Some(value) = run.logs.get(self.objective) else {
+            let names: Vec<&str> = run.logs.iter().map(|(name, _)| name).collect();
+            return Err(self.trial.fatal(unknown_objective(self.objective, &names)));
+        };
+        if self.direction.is_better(value, self.best.value.unwrap_or(f64::NAN)) {
+            let weight = |variable: &Variable| {
+                let value = variable.has_value().then(|| variable.value()).transpose()?;
+                Ok((variable.clone(), value))
+            };
+            let weights = run.variables().iter().map(weight).collect::<Result<_>>()?;
+            self.best = Best { value: Some(value), weights };
+        }
+        self.trial.report(run.epoch as u64, value)
+    }
+
+    fn wants_batches(&self) -> bool {
+        false
+    }
+
+    fn name(&self) -> String {
+        "search".into()
+    }
+}
+
+fn unknown_objective(name: &str, names: &[&str]) -> Error {
+    let error = Error::new("search", format!("the objective `{name}` is none of the numbers of the fit"));
+    match name.strip_prefix("val_") {
+        Some(of_training)
+            if names.contains(&of_training) && !names.iter().any(|name| name.starts_with("val_")) =>
+        {
+            let help = format!("give the fit some with `.validation(..)`, or take `{of_training}`");
+            error.label("there is no validation data").help(help)
+        }
+        _ => error.suggest(name, names),
+    }
+}
+
+#[cfg(test)]
+mod tests;
