@@ -322,6 +322,19 @@ impl Variable {
         }
     }
 
+    /// Takes the value away; the next program that works with the variable draws a first one. The shape stays.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::{Array, Variable};
+    /// let weight = Variable::from(Array::from([1f32, 2.0]));
+    /// weight.clear();
+    /// assert!(!weight.has_value() && weight.has_shape(&[2]));
+    /// ```
+    pub fn clear(&self) {
+        self.settled().value = None;
+    }
+
     /// The tensor that computes the first value; `None` if there is a value already.
     ///
     /// # Errors
