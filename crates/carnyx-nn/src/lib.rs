@@ -57,7 +57,8 @@ pub use metrics::{
     RootMeanSquaredError, SparseCategoricalAccuracy, SparseTopKAccuracy, TopKAccuracy,
 };
 pub use models::{
-    Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Summary, SuspectedLabel,
+    Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Snapshot, Summary,
+    SuspectedLabel,
 };
 pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Visitor};
 pub use optimizers::{

@@ -5,6 +5,7 @@ mod heads;
 mod ids;
 mod model;
 mod network;
+mod snapshot;
 mod summary;
 mod suspects;
 pub(crate) mod trace;
@@ -12,6 +13,7 @@ pub(crate) mod trace;
 pub use functional::{DrawnInputs, DrawnOutputs, Functional};
 pub use heads::HeadReport;
 pub use model::{Compile, Model};
+pub use snapshot::Snapshot;
 pub use summary::{LayerRow, Summary};
 pub use suspects::SuspectedLabel;
 

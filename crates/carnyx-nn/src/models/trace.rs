@@ -129,7 +129,7 @@ pub(crate) struct Core {
     pub(crate) epochs_trained: usize,
     executor: Option<Arc<dyn Executor>>,
     /// What training was traced for last: rows, inputs, targets.
-    traced: Option<Key>,
+    pub(super) traced: Option<Key>,
     /// Programs at rest. A lock, so that several threads may predict with one model: each takes a program out and
     /// puts it back.
     programs: Mutex<Vec<Prepared>>,
@@ -182,6 +182,17 @@ impl Core {
     pub(crate) fn forget(&mut self) {
         self.scores.clear();
         self.programs.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Drops the programs of other phases than these.
+    pub(super) fn keep_programs_of(&mut self, is_kept: impl Fn(Phase) -> bool) {
+        let programs = self.programs.get_mut().unwrap_or_else(PoisonError::into_inner);
+        programs.retain(|program| is_kept(program.key.phase));
+    }
+
+    /// Drops the totals; the next trace makes them anew.
+    pub(super) fn forget_scores(&mut self) {
+        self.scores.clear();
     }
 
     pub(crate) fn executor(&self) -> &dyn Executor {

@@ -111,6 +111,20 @@ impl Optimizer {
         }
     }
 
+    /// The same optimizer once more, with the same variables: not a copy, but a second hold on it.
+    pub(crate) fn twin(&self) -> Optimizer {
+        Optimizer {
+            learning_rate: self.learning_rate,
+            rule: self.rule.clone(),
+            options: self.options.clone(),
+            memory: self.memory.clone(),
+            kept: self.kept.clone(),
+            iterations: self.iterations.clone(),
+            rate: self.rate.clone(),
+            rate_in_variable: self.rate_in_variable,
+        }
+    }
+
     /// The same optimizer for a copy of the weights: what it remembers is copied with them.
     pub(crate) fn fork(&self, forks: &mut Forks) -> Optimizer {
         let slot = |(&(weight, name), slot): (&(Option<u64>, &'static str), &Variable)| {
