@@ -72,6 +72,15 @@ pub mod kinds {
     pub struct Streamed;
     pub struct Iterated;
     pub struct IteratedResults;
+    pub struct Sourced;
+    pub use super::Source;
+}
+
+/// What was given before, for those who looked at it and hand it on.
+impl<'a> Samples<'a, kinds::Sourced> for Source<'a> {
+    fn source(self) -> Source<'a> {
+        self
+    }
 }
 
 impl<'a, D: Into<Data>> Samples<'a, kinds::InMemory> for D {
@@ -230,7 +239,7 @@ impl<'a> Stream<'a> {
         self.class_weights = weights;
     }
 
-    pub(crate) fn is_one_pass(&self) -> bool {
+    pub fn is_one_pass(&self) -> bool {
         match &self.origin {
             Origin::Opened(batches, _) => batches.is_one_pass(),
             Origin::Once(_) => true,
