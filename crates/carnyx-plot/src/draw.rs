@@ -199,18 +199,19 @@ fn axes(chart: &LineChart, shown: &Shown, frame: &Frame, area: &Area, height: i3
 }
 
 fn marks(chart: &LineChart, shown: &Shown, frame: &Frame, area: &Area) -> Result {
-    for (x, label) in &chart.marks {
+    for (i, (x, label)) in chart.marks.iter().enumerate() {
         let Some(position) = chart.x_scale.position(*x) else {
             continue;
         };
         let x = frame.x(position, &shown.x);
         let style = FAINT.stroke_width((FINE * 5 / 4) as u32);
         put(area, PathElement::new(vec![(x, frame.top), (x, frame.bottom)], style))?;
-        // The words stand on the side that has more room.
+        // The words stand on the side that has more room, each below those of the mark before.
         let (side, offset) =
             if x > i32::midpoint(frame.left, frame.right) { (HPos::Right, -5) } else { (HPos::Left, 5) };
         let style = font(TICK_SIZE, FAINT).pos(Pos::new(side, VPos::Top));
-        text(area, label, (x + offset * FINE, frame.top + 2 * FINE), &style)?;
+        let top = frame.top + 2 * FINE + i as i32 * (TICK_SIZE + 2 * FINE);
+        text(area, label, (x + offset * FINE, top), &style)?;
     }
     Ok(())
 }
