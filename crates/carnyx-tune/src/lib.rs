@@ -11,6 +11,7 @@
 mod conduct;
 mod domain;
 mod hyper;
+mod learning_rate;
 mod memory;
 mod progress;
 mod random;
@@ -23,6 +24,10 @@ mod tune;
 
 pub use domain::{Domain, Value};
 pub use hyper::{Hyper, Real, Whole};
+pub use learning_rate::{
+    Confidence, LearningRateSweep, RateRange, RateReason, RateSuggestion, SweepEnding, SweepLearningRate,
+    SweepStep,
+};
 pub use memory::MemoryStorage;
 pub use search::Search;
 pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};

@@ -40,6 +40,7 @@
 //! | [`datasets`], [`plots`] | data to begin with, readers, tables and their preprocessing, and charts |
 //! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
+//! | [`SweepLearningRate`], [`LearningRateSweep`] | the learning rate before all else: a range test |
 //! | [`prelude`] | the words that most programs need |
 //!
 //! # Three things to know
@@ -69,6 +70,8 @@ pub use carnyx_graph::{
 };
 #[doc(inline)]
 pub use carnyx_nn::*;
+#[doc(inline)]
+pub use carnyx_tune::*;
 pub use curves::PlotHistory;
 pub use diagram::Draw;
 

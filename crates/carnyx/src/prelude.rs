@@ -43,3 +43,7 @@ pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};
 pub use crate::{Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
 #[doc(no_inline)]
 pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
+
+// What to try next.
+#[doc(no_inline)]
+pub use crate::{RateRange, SweepLearningRate};
