@@ -7,13 +7,17 @@ use crate::domain::Domain;
 use crate::hyper::Hyper;
 use crate::memory::MemoryStorage;
 use crate::progress::Progress;
+use crate::schedule::{Brackets, Next, Rung, Verdict};
 use crate::search::Search;
 use crate::storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};
-use crate::trial::{Trial, Work};
+use crate::strategies::{Point, Strategy, walk};
+use crate::trial::{Budget, Judge, Trial, Work};
 use crate::trials::Study;
 use carnyx_cpu::Cpu;
 use carnyx_graph::{Error, Executor, Result};
 use std::any::Any;
+use std::collections::BTreeMap;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -29,18 +33,34 @@ pub(crate) fn conduct<W: Work>(search: &Search, work: &W) -> Result<(Study, W::K
         Some(storage) => storage.clone(),
         None => Arc::new(MemoryStorage::new()),
     };
+    let grid = match search.strategy {
+        Strategy::Grid => walk(|hyper| unwound(|| work.ask(hyper)))?,
+        _ => Vec::new(),
+    };
     let id = storage.open_study(&search.study, direction)?;
+    let begun = begun(&storage.trials(id)?);
+    let trials = search.strategy.trials().unwrap_or(grid.len());
+    let brackets = search.strategy.brackets();
+    let most = brackets.as_ref().and_then(|brackets| brackets.iter().flatten().map(|rung| rung.epochs).max());
+    let progress = match &brackets {
+        Some(brackets) => Progress::of_epochs(search.verbosity, epochs_of(brackets, begun)),
+        None => Progress::new(search.verbosity, trials.saturating_sub(begun)),
+    };
     let conduct = Conduct {
         search,
         work,
         direction,
         storage,
         id,
+        grid,
+        trials,
+        most,
         state: Mutex::new(State {
-            running: 0,
+            brackets: brackets.map(|brackets| Brackets::new(brackets, begun, direction)),
+            paused: BTreeMap::new(),
             best: None,
             failure: None,
-            progress: Progress::new(search.verbosity, search.strategy.trials()),
+            progress,
         }),
         changed: Condvar::new(),
     };
@@ -54,13 +74,21 @@ struct Conduct<'s, W: Work> {
     direction: Direction,
     storage: Arc<dyn Storage>,
     id: StudyId,
+    /// All combinations, where those are tried.
+    grid: Vec<Point>,
+    /// How many trials there are in all.
+    trials: usize,
+    /// The epochs of the last rung, where there are rungs.
+    most: Option<usize>,
     state: Mutex<State<W::Kept>>,
     changed: Condvar,
 }
 
 /// What the workers share.
 struct State<K> {
-    running: usize,
+    brackets: Option<Brackets>,
+    /// Trials that wait for the end of their rung, by number.
+    paused: BTreeMap<usize, Trial<K>>,
     best: Option<Best<K>>,
     /// Why the search ends before its time.
     failure: Option<Error>,
@@ -102,19 +130,14 @@ impl<W: Work> Conduct<'_, W> {
         }
     }
 
-    /// A trial whose build or fit panics has failed like one that gives an error: a search that has run all night must
-    /// not end because of one of its trials. Whatever the trial has made is dropped with it.
     fn train(&self, trial: &mut Trial<W::Kept>) -> Result<f64> {
-        let result = catch_unwind(AssertUnwindSafe(|| self.work.train(trial)));
-        let result = result.unwrap_or_else(|panic| {
-            Err(Error::new("panic", format!("the trial has panicked: {}", words(&*panic))))
-        });
+        let result = unwound(|| self.work.train(trial));
         if let Some(mistake) = trial.hyper.mistake() {
             let mistake = mistake.clone();
             return Err(trial.fatal(mistake));
         }
         match result {
-            Ok(value) if value.is_nan() => {
+            Ok(value) if value.is_nan() && !trial.is_pruned => {
                 Err(Error::new("non-finite", format!("`{}` is NaN", self.search.objective)))
             }
             result => result,
@@ -124,13 +147,24 @@ impl<W: Work> Conduct<'_, W> {
     /// The next trial to work on; none, if the search is over.
     fn next(&self) -> Option<Trial<W::Kept>> {
         let mut state = self.lock();
-        loop {
-            if state.failure.is_some() {
-                return None;
-            }
-            match self.begin() {
+        while state.failure.is_none() {
+            let next = state.brackets.as_mut().map(Brackets::next);
+            let begun = match next {
+                None => self.begin(None),
+                Some(Next::Begin(epochs)) => self.begin(Some(epochs)),
+                Some(Next::Continue(number, until)) => Ok(state.paused.remove(&number).map(|mut trial| {
+                    trial.before = trial.epochs;
+                    trial.budget = self.budget(until);
+                    trial
+                })),
+                Some(Next::Over) => return None,
+                Some(Next::Wait) => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+            };
+            match begun {
                 Ok(Some(trial)) => {
-                    state.running += 1;
                     state.progress.begin();
                     return Some(trial);
                 }
@@ -141,24 +175,34 @@ impl<W: Work> Conduct<'_, W> {
                 }
             }
         }
+        None
     }
 
-    /// Begins another trial, if there is one to begin.
-    fn begin(&self) -> Result<Option<Trial<W::Kept>>> {
-        let begun = |record: &&TrialRecord| record.state != TrialState::Waiting;
-        if self.storage.trials(self.id)?.iter().filter(begun).count() >= self.search.strategy.trials() {
+    fn budget(&self, until: usize) -> Option<Budget> {
+        self.most.map(|most| Budget { until, most })
+    }
+
+    /// Begins another trial, unless there are enough already; brackets know themselves how many there are.
+    fn begin(&self, epochs: Option<usize>) -> Result<Option<Trial<W::Kept>>> {
+        if epochs.is_none() && begun(&self.storage.trials(self.id)?) >= self.trials {
             return Ok(None);
         }
         let record = self.storage.begin_trial(self.id)?;
-        let source = self.search.strategy.source(self.search.seed, record.number);
+        let past = || self.storage.trials(self.id);
+        let strategy = &self.search.strategy;
+        let source = strategy.source((self.search.seed, self.direction), record.number, &self.grid, past)?;
         let hyper = given(Hyper::from_source(source), &record.parameters);
-        Ok(Some(Trial::new(record.number, hyper).written_to(self.storage.clone(), record.id)))
+        let judge = self.search.pruner.clone();
+        let judge = judge.map(|pruner| Judge { pruner, study: self.id, direction: self.direction });
+        let mut trial =
+            Trial::new(record.number, hyper).written_to(self.storage.clone(), record.id).judged_by(judge);
+        trial.budget = epochs.and_then(|epochs| self.budget(epochs));
+        Ok(Some(trial))
     }
 
-    /// A trial has ended.
+    /// A trial has ended, or come to the end of its rung.
     fn hand_in(&self, mut trial: Trial<W::Kept>, result: Result<f64>) {
         let mut state = self.lock();
-        state.running -= 1;
         if let Some(fatal) = trial.take_fatal() {
             state.failure.get_or_insert(fatal);
         }
@@ -168,19 +212,51 @@ impl<W: Work> Conduct<'_, W> {
         self.changed.notify_all();
     }
 
-    fn settle(&self, state: &mut State<W::Kept>, trial: Trial<W::Kept>, result: Result<f64>) -> Result {
+    fn settle(&self, state: &mut State<W::Kept>, mut trial: Trial<W::Kept>, result: Result<f64>) -> Result {
         let Some(id) = trial.id() else { return Ok(()) };
-        match result {
+        let number = trial.number;
+        match &result {
             Err(error) => {
-                self.fail(id, &error)?;
-                state.progress.failed(trial.number, &trial.hyper, &error);
+                self.fail(id, error)?;
+                state.progress.failed(&trial, error);
+            }
+            Ok(value) if trial.is_pruned => {
+                self.storage.finish(id, TrialState::Pruned, Some(*value).filter(|value| !value.is_nan()))?;
+                state.progress.pruned(&trial, (&self.search.objective, *value));
             }
             Ok(value) => {
-                self.storage.finish(id, TrialState::Complete, Some(value))?;
-                self.keep_if_best(state, trial.number, value, trial.kept);
+                trial.value = *value;
+                if state.brackets.is_none() {
+                    self.complete(state, id, &mut trial)?;
+                }
                 let best = state.best.as_ref().map(|best| (best.number, best.value));
-                state.progress.complete(trial.number, &trial.hyper, (&self.search.objective, value), best);
+                state.progress.reached(&trial, (&self.search.objective, *value), best);
+                if state.brackets.is_some() {
+                    state.paused.insert(number, trial);
+                }
             }
+        }
+        let Some(brackets) = &mut state.brackets else { return Ok(()) };
+        for (number, verdict) in brackets.hand_in(number, result.ok()) {
+            let Some(mut trial) = state.paused.remove(&number) else { continue };
+            let Some(id) = trial.id() else { continue };
+            match verdict {
+                Verdict::Pruned => self.storage.finish(id, TrialState::Pruned, Some(trial.value))?,
+                Verdict::Complete => self.complete(state, id, &mut trial)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left of a trial is dropped, unless it is the best one so far; of equally good ones, the first.
+    fn complete(&self, state: &mut State<W::Kept>, id: TrialId, trial: &mut Trial<W::Kept>) -> Result {
+        let (number, value) = (trial.number, trial.value);
+        self.storage.finish(id, TrialState::Complete, Some(value))?;
+        let is_best = state.best.as_ref().is_none_or(|best| {
+            self.direction.is_better(value, best.value) || (value == best.value && number < best.number)
+        });
+        if let Some(kept) = trial.kept.take().filter(|_| is_best) {
+            state.best = Some(Best { number, value, kept });
         }
         Ok(())
     }
@@ -188,16 +264,6 @@ impl<W: Work> Conduct<'_, W> {
     fn fail(&self, id: TrialId, error: &Error) -> Result {
         self.storage.note(id, "error", &error.to_string())?;
         self.storage.finish(id, TrialState::Failed, None)
-    }
-
-    /// What is left of a trial is dropped, unless it is the best one so far; of equally good ones, the first.
-    fn keep_if_best(&self, state: &mut State<W::Kept>, number: usize, value: f64, kept: Option<W::Kept>) {
-        let is_best = state.best.as_ref().is_none_or(|best| {
-            self.direction.is_better(value, best.value) || (value == best.value && number < best.number)
-        });
-        if let Some(kept) = kept.filter(|_| is_best) {
-            state.best = Some(Best { number, value, kept });
-        }
     }
 
     /// The study, and what is left of its best trial: if that was run elsewhere, it is run once more.
@@ -213,6 +279,7 @@ impl<W: Work> Conduct<'_, W> {
             return Ok((study, kept.kept));
         }
         let mut again = Trial::new(best.number, given(Hyper::new(), &best.parameters));
+        again.budget = self.most.map(|most| Budget { until: most, most });
         self.work.train(&mut again)?;
         match again.kept {
             Some(kept) => Ok((study, kept)),
@@ -221,9 +288,36 @@ impl<W: Work> Conduct<'_, W> {
     }
 }
 
+/// How many trials of a study have begun.
+fn begun(trials: &[TrialRecord]) -> usize {
+    trials.iter().filter(|trial| trial.state != TrialState::Waiting).count()
+}
+
+/// The epochs of all brackets that are left after `done` trials.
+fn epochs_of(brackets: &[Vec<Rung>], done: usize) -> usize {
+    let mut trials = 0;
+    let is_left = |bracket: &&Vec<Rung>| {
+        trials += bracket[0].trials;
+        trials > done
+    };
+    let epochs = |bracket: &Vec<Rung>| {
+        let before = iter::once(0).chain(bracket.iter().map(|rung| rung.epochs));
+        bracket.iter().zip(before).map(|(rung, before)| rung.trials * (rung.epochs - before)).sum::<usize>()
+    };
+    brackets.iter().filter(is_left).map(epochs).sum()
+}
+
 /// Hyperparameters of which some are known.
 fn given(hyper: Hyper, parameters: &[(String, Domain, f64)]) -> Hyper {
     parameters.iter().fold(hyper, |hyper, (name, domain, number)| hyper.with(name, domain.value(*number)))
+}
+
+/// A panic as an error. A trial whose build or fit panics has failed like one that gives an error: a search that has
+/// run all night must not end because of one of its trials. Whatever the trial has made is dropped with it.
+fn unwound<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        Err(Error::new("panic", format!("the trial has panicked: {}", words(&*panic))))
+    })
 }
 
 /// What a panic says.

@@ -10,11 +10,14 @@
 
 mod conduct;
 mod domain;
+mod folds;
 mod hyper;
 mod learning_rate;
 mod memory;
 mod progress;
+mod pruners;
 mod random;
+mod schedule;
 mod search;
 mod storage;
 mod strategies;
@@ -29,6 +32,7 @@ pub use learning_rate::{
     SweepStep,
 };
 pub use memory::MemoryStorage;
+pub use pruners::Pruner;
 pub use search::Search;
 pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};
 pub use trials::{Parameters, Study, TrialTable, Trials};

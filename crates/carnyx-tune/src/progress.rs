@@ -1,7 +1,7 @@
 //! What a search prints while it runs: a line for each trial. The only place of this crate that prints.
 
-use crate::domain::short;
-use crate::hyper::Hyper;
+use crate::domain::{Domain, short};
+use crate::trial::Trial;
 use carnyx_graph::Error;
 use carnyx_nn::Verbosity;
 use std::io::Write;
@@ -10,15 +10,24 @@ use std::time::{Duration, Instant};
 /// The lines of a search.
 pub(crate) struct Progress {
     is_silent: bool,
-    /// How many trials there will be.
-    trials: usize,
+    /// Whether work is counted by epochs, not by trials.
+    by_epochs: bool,
+    /// How much there is to do, and how much of it is done.
+    all: usize,
     done: usize,
     began: Option<Instant>,
 }
 
 impl Progress {
+    /// The lines of so many trials that are all trained to their end.
     pub fn new(verbosity: Verbosity, trials: usize) -> Progress {
-        Progress { is_silent: verbosity == Verbosity::Silent, trials, done: 0, began: None }
+        let is_silent = verbosity == Verbosity::Silent;
+        Progress { is_silent, by_epochs: false, all: trials, done: 0, began: None }
+    }
+
+    /// The lines of trials that have so many epochs together.
+    pub fn of_epochs(verbosity: Verbosity, epochs: usize) -> Progress {
+        Progress { by_epochs: true, ..Progress::new(verbosity, epochs) }
     }
 
     /// A trial begins: from the first one on, time is counted.
@@ -26,39 +35,44 @@ impl Progress {
         self.began.get_or_insert_with(Instant::now);
     }
 
-    /// A trial has a value; `best` is the best one so far.
-    pub fn complete(&mut self, number: usize, hyper: &Hyper, value: (&str, f64), best: Option<(usize, f64)>) {
+    /// A trial has a value, at its end or at the end of its rung; `best` is the best one so far.
+    pub fn reached<K>(&mut self, trial: &Trial<K>, value: (&str, f64), best: Option<(usize, f64)>) {
         let best = match best {
-            Some((best, _)) if best == number => "the best so far".to_owned(),
-            Some((best, value)) => format!("best {} in trial {best}", short(value)),
+            Some((best, _)) if best == trial.number => ", the best so far".to_owned(),
+            Some((best, value)) => format!(", best {} in trial {best}", short(value)),
             None => String::new(),
         };
-        self.line(number, &format!("{} {} - {best}", value.0, short(value.1)), hyper);
+        let epochs = match trial.budget {
+            Some(budget) => format!(" after epoch {}", budget.until),
+            None => String::new(),
+        };
+        self.line(trial, &format!("{} {}{epochs}{best}", value.0, short(value.1)));
+    }
+
+    /// A trial was stopped because others were better.
+    pub fn pruned<K>(&mut self, trial: &Trial<K>, value: (&str, f64)) {
+        self.line(trial, &format!("pruned after epoch {}, {} {}", trial.epochs, value.0, short(value.1)));
     }
 
     /// A trial has failed.
-    pub fn failed(&mut self, number: usize, hyper: &Hyper, error: &Error) {
-        self.line(number, &format!("failed: {}", error.title()), hyper);
+    pub fn failed<K>(&mut self, trial: &Trial<K>, error: &Error) {
+        self.line(trial, &format!("failed, {}", error.title()));
     }
 
-    fn line(&mut self, number: usize, outcome: &str, hyper: &Hyper) {
-        self.done += 1;
+    fn line<K>(&mut self, trial: &Trial<K>, outcome: &str) {
+        self.done += if self.by_epochs { trial.new_epochs() } else { 1 };
         if self.is_silent {
             return;
         }
-        let parameters: Vec<String> = hyper
-            .asked()
-            .iter()
-            .map(|(name, domain, number)| format!("{name} {}", domain.value(*number)))
-            .collect();
-        let time = match self.began.map(|began| began.elapsed()) {
-            Some(elapsed) if self.done < self.trials => {
-                let left = elapsed.mul_f64((self.trials - self.done) as f64 / self.done as f64);
-                format!("{} left", clock(left))
-            }
-            elapsed => format!("{} in all", clock(elapsed.unwrap_or_default())),
+        let parameter =
+            |(name, domain, number): &(String, Domain, f64)| format!("{name} {}", domain.value(*number));
+        let parameters: Vec<String> = trial.hyper.asked().iter().map(parameter).collect();
+        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
+        let time = match self.all.saturating_sub(self.done) {
+            0 => format!("{} in all", clock(elapsed)),
+            left => format!("{} left", clock(elapsed.mul_f64(left as f64 / self.done.max(1) as f64))),
         };
-        let line = format!("trial {number}: {outcome} - {} - {time}\n", parameters.join(", "));
+        let line = format!("trial {}: {outcome} - {} - {time}\n", trial.number, parameters.join(", "));
         let mut out = std::io::stdout().lock();
         // Nobody may be reading any more: the search goes on.
         let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());

@@ -1,11 +1,15 @@
 //! How to search: a strategy, an objective, and how trials are run.
 
+use crate::pruners::Pruner;
 use crate::storage::{Direction, Storage};
 use crate::strategies::Strategy;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::Verbosity;
 use carnyx_nn::callbacks::greater_is_better;
 use std::sync::Arc;
+
+/// Of three trials one goes on, as in the paper on Hyperband.
+const REDUCTION: usize = 3;
 
 /// How to search: a strategy with options.
 ///
@@ -26,6 +30,8 @@ pub struct Search {
     pub(crate) verbosity: Verbosity,
     pub(crate) storage: Option<Arc<dyn Storage>>,
     pub(crate) study: String,
+    pub(crate) folds: Option<usize>,
+    pub(crate) pruner: Option<Pruner>,
 }
 
 impl Search {
@@ -39,6 +45,8 @@ impl Search {
             verbosity: Verbosity::default(),
             storage: None,
             study: "study".into(),
+            folds: None,
+            pruner: None,
         }
     }
 
@@ -55,6 +63,131 @@ impl Search {
     /// ```
     pub fn random(trials: usize) -> Search {
         Search::new(Strategy::Random { trials })
+    }
+
+    /// Every combination of values once. Hyperparameters need values that can be counted: whole numbers, choices, ranges
+    /// with a step. To find the combinations, the build is called for each of them before the first trial.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::grid();
+    /// # let _ = search;
+    /// ```
+    pub fn grid() -> Search {
+        Search::new(Strategy::Grid)
+    }
+
+    /// So many trials, with values like those of the best trials so far and unlike those of the others: the tree-structured
+    /// Parzen estimator. The first ten trials are random. A good choice from some 30 trials on, also with choices and
+    /// with hyperparameters that only some trials have.
+    ///
+    /// Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization", 2011.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::tpe(50);
+    /// # let _ = search;
+    /// ```
+    pub fn tpe(trials: usize) -> Search {
+        Search::new(Strategy::Tpe { trials })
+    }
+
+    /// So many trials, each where the best value is expected to be improved most if the objective is a smooth function of
+    /// the hyperparameters: Bayesian optimisation with a Gaussian process. The first eight trials are random. A good choice
+    /// for few trials that take long, with few hyperparameters. Those that not all trials have are random.
+    ///
+    /// Snoek, Larochelle and Adams, "Practical Bayesian optimization of machine learning algorithms", 2012.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::gaussian_process(25);
+    /// # let _ = search;
+    /// ```
+    pub fn gaussian_process(trials: usize) -> Search {
+        Search::new(Strategy::Gaussian { trials })
+    }
+
+    /// So many trials at random that begin with few epochs; the best third of them goes on with three times as many, and so
+    /// on, until the last ones have had `epochs` epochs. The fit must allow for as many. Trials that wait for the others are
+    /// kept in memory.
+    ///
+    /// Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::successive_halving(27, 9); // 27 trials of 1 epoch, 9 of 3, 3 of 9
+    /// # let _ = search;
+    /// ```
+    pub fn successive_halving(trials: usize, epochs: usize) -> Search {
+        Search::new(Strategy::SuccessiveHalving { trials, epochs, reduction: REDUCTION })
+    }
+
+    /// Successive halving with many trials that begin with few epochs, then with fewer trials that begin with more, down to
+    /// some that have all `epochs` epochs at once: good trials are found whether or not they show early. How many trials
+    /// there are follows from the number of epochs. The fit must allow for as many.
+    ///
+    /// Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: a novel bandit-based approach to hyperparameter
+    /// optimization", 2018.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::hyperband(9); // 9 trials from 1 epoch on, 5 from 3 on, 3 of 9
+    /// # let _ = search;
+    /// ```
+    pub fn hyperband(epochs: usize) -> Search {
+        Search::new(Strategy::Hyperband { epochs, reduction: REDUCTION })
+    }
+
+    /// Of how many trials one goes on in [`successive_halving`](Search::successive_halving) and
+    /// [`hyperband`](Search::hyperband), with as many times the epochs: 3, unless given.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::successive_halving(16, 16).reduction(2); // trials of 1, 2, 4, 8 and 16 epochs
+    /// # let _ = search;
+    /// ```
+    pub fn reduction(mut self, factor: usize) -> Search {
+        match &mut self.strategy {
+            Strategy::SuccessiveHalving { reduction, .. } | Strategy::Hyperband { reduction, .. } => {
+                *reduction = factor
+            }
+            Strategy::Random { .. } | Strategy::Grid | Strategy::Tpe { .. } | Strategy::Gaussian { .. } => {}
+        }
+        self
+    }
+
+    /// Stops trials that are unlikely to become the best.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::{Pruner, Search};
+    /// let search = Search::tpe(50).prune(Pruner::median());
+    /// # let _ = search;
+    /// ```
+    pub fn prune(mut self, pruner: Pruner) -> Search {
+        self.pruner = Some(pruner);
+        self
+    }
+
+    /// Cross-validation: the data are divided into so many folds at random, and each trial trains as many models, each of
+    /// which is validated on one fold and learns from the others. The value of the trial is their mean, and its model the
+    /// best of them. The fit needs no validation data; if it has some, the fold takes their place.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Search;
+    /// let search = Search::random(20).folds(3);
+    /// # let _ = search;
+    /// ```
+    pub fn folds(mut self, folds: usize) -> Search {
+        self.folds = Some(folds);
+        self
     }
 
     /// The number to make small or great: any number of the logs, also one that a callback adds; `val_loss`, unless
@@ -200,6 +333,15 @@ impl Search {
                 Error::new("search", "a search without workers").help("give `.workers(..)` at least 1")
             );
         }
-        self.strategy.check()
+        self.strategy.check()?;
+        if let Some(pruner) = &self.pruner {
+            pruner.check()?;
+            if self.strategy.brackets().is_some() {
+                return Err(Error::new("search", "a pruner for a search that halves its trials")
+                    .label("which trials go on is decided at the end of each rung")
+                    .help("leave `.prune(..)` out"));
+            }
+        }
+        Ok(())
     }
 }

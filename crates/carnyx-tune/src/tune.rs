@@ -1,10 +1,11 @@
 //! Searching for the hyperparameters of a model.
 
 use crate::conduct::conduct;
+use crate::folds::{parts, rest};
 use crate::hyper::Hyper;
 use crate::search::Search;
 use crate::storage::Direction;
-use crate::trial::{Trial, Work};
+use crate::trial::{Budget, Trial, Work};
 use crate::trials::Trials;
 use carnyx_graph::{Array, Error, Result, Variable};
 use carnyx_nn::{Callback, Data, Fit, Model, Run, Verbosity};
@@ -51,9 +52,11 @@ pub fn tune<'f, B: Built>(
     search: Search,
 ) -> Result<Trials<B::Layer>> {
     let direction = search.direction()?;
-    let work = Fits { build, fit, data: data.into(), objective: search.objective.clone(), direction };
+    let data = data.into();
+    let parts = search.folds.map(|folds| parts(data.num_samples(), folds, search.seed)).transpose()?;
+    let work = Fits { build, fit, data, parts, objective: search.objective.clone(), direction };
     let (study, kept) = conduct(&search, &work)?;
-    Ok(Trials { best: kept.best()?, study })
+    Ok(Trials { best: best_of(kept, direction)?, study })
 }
 
 /// What builds a model: a [`Model`], or a `Result` of one where a build can fail.
@@ -103,6 +106,8 @@ struct Fits<B, F> {
     build: B,
     fit: F,
     data: Data,
+    /// In cross-validation, the rows of each fold.
+    parts: Option<Vec<Vec<usize>>>,
     objective: String,
     direction: Direction,
 }
@@ -110,6 +115,8 @@ struct Fits<B, F> {
 /// A model of a trial, and its best epoch.
 pub(crate) struct Trained<L> {
     model: Model<L>,
+    /// The epochs that it had when it was built.
+    first_epoch: usize,
     best: Best,
 }
 
@@ -120,14 +127,17 @@ struct Best {
     weights: Vec<(Variable, Option<Array>)>,
 }
 
-impl<L> Trained<L> {
-    /// The model with the weights of its best epoch.
-    fn best(self) -> Result<Model<L>> {
-        for (variable, value) in &self.best.weights {
-            value.iter().try_for_each(|value| variable.assign(value))?;
-        }
-        Ok(self.model)
+/// The best of the models of a trial, with the weights of its best epoch.
+fn best_of<L>(models: Vec<Trained<L>>, direction: Direction) -> Result<Model<L>> {
+    let value = |trained: &Trained<L>| trained.best.value.unwrap_or(f64::NAN);
+    let best = models
+        .into_iter()
+        .reduce(|best, other| if direction.is_better(value(&other), value(&best)) { other } else { best });
+    let Some(best) = best else { unreachable!("a trial has at least one model") };
+    for (variable, value) in &best.best.weights {
+        value.iter().try_for_each(|value| variable.assign(value))?;
     }
+    Ok(best.model)
 }
 
 impl<'f, M, B, F> Work for Fits<B, F>
@@ -136,33 +146,69 @@ where
     B: Fn(&mut Hyper) -> M + Sync,
     F: Fn(&mut Hyper) -> Fit<'f> + Sync,
 {
-    type Kept = Trained<M::Layer>;
+    type Kept = Vec<Trained<M::Layer>>;
+
+    fn ask(&self, hyper: &mut Hyper) -> Result {
+        (self.build)(hyper).built()?;
+        let _ = (self.fit)(hyper);
+        Ok(())
+    }
 
     fn train(&self, trial: &mut Trial<Self::Kept>) -> Result<f64> {
-        let mut trained = match trial.kept.take() {
-            Some(trained) => trained,
-            None => {
+        let mut models = trial.kept.take().unwrap_or_default();
+        let count = self.parts.as_ref().map_or(1, Vec::len);
+        for fold in 0..count {
+            if trial.is_pruned {
+                break;
+            }
+            if models.len() == fold {
                 let mut model = (self.build)(&mut trial.hyper).built()?;
                 if let Some(executor) = &trial.executor {
                     model = model.on_executor(executor.clone());
                 }
-                Trained { model, best: Best::default() }
+                let first_epoch = model.epochs_trained();
+                models.push(Trained { model, first_epoch, best: Best::default() });
             }
-        };
-        let fit = (self.fit)(&mut trial.hyper);
+            self.fit_one(&mut models[fold], fold, trial)?;
+        }
+        let values = models.iter().map(|trained| trained.best.value.unwrap_or(f64::NAN));
+        let value = values.sum::<f64>() / models.len() as f64;
+        trial.kept = Some(models);
+        Ok(value)
+    }
+}
+
+impl<'f, B, F> Fits<B, F>
+where
+    F: Fn(&mut Hyper) -> Fit<'f> + Sync,
+{
+    /// Fits one model of a trial.
+    fn fit_one<L: 'static>(
+        &self,
+        trained: &mut Trained<L>,
+        fold: usize,
+        trial: &mut Trial<Vec<Trained<L>>>,
+    ) -> Result {
+        let fit = (self.fit)(&mut trial.hyper).verbose(Verbosity::Silent);
         trial.note_hyperparameters()?;
         let mut watch = Watch {
             objective: &self.objective,
             direction: self.direction,
+            first_epoch: trained.first_epoch,
+            is_last: self.parts.as_ref().is_none_or(|parts| fold + 1 == parts.len()),
             best: mem::take(&mut trained.best),
             trial,
         };
-        let fitted = trained.model.fit(&self.data, fit.verbose(Verbosity::Silent).callback(&mut watch));
+        let fitted = match &self.parts {
+            None => trained.model.fit(&self.data, fit.callback(&mut watch)),
+            Some(parts) => {
+                let judged = self.data.take_rows(&parts[fold])?;
+                let data = self.data.take_rows(&rest(parts, fold))?;
+                trained.model.fit(data, fit.validation(judged).callback(&mut watch))
+            }
+        };
         trained.best = watch.best;
-        fitted?;
-        let value = trained.best.value.unwrap_or(f64::NAN);
-        trial.kept = Some(trained);
-        Ok(value)
+        fitted.map(drop)
     }
 }
 
@@ -170,11 +216,29 @@ where
 struct Watch<'w, K> {
     objective: &'w str,
     direction: Direction,
+    /// The epochs that the model had when it was built.
+    first_epoch: usize,
+    /// Whether this is the last model of the trial.
+    is_last: bool,
     best: Best,
     trial: &'w mut Trial<K>,
 }
 
 impl<K> Callback for Watch<'_, K> {
+    fn on_train_begin(&mut self, run: &mut Run) -> Result {
+        let (done, epochs) = (run.epoch - self.first_epoch, run.epochs - run.epoch);
+        match self.trial.budget {
+            Some(budget) if done == 0 && epochs < budget.most => {
+                let title =
+                    format!("the fit has {epochs} epochs, the search gives its best trials {}", budget.most);
+                let help =
+                    format!("let the fit have as many, `Fit::epochs({})`: the search stops it", budget.most);
+                Err(self.trial.fatal(Error::new("search", title).help(help)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn on_epoch_end(&mut self, run: &mut Run) -> Result {
         let Some(value) = run.logs.get(self.objective) else {
             let names: Vec<&str> = run.logs.iter().map(|(name, _)| name).collect();
@@ -188,7 +252,16 @@ impl<K> Callback for Watch<'_, K> {
             let weights = run.variables().iter().map(weight).collect::<Result<_>>()?;
             self.best = Best { value: Some(value), weights };
         }
-        self.trial.report(run.epoch as u64, value)
+        self.trial.report(value)?;
+        // At its end, a trial is complete: nothing would be saved.
+        if !(self.is_last && run.epoch + 1 == run.epochs) {
+            self.trial.judge()?;
+        }
+        let is_over = |budget: Budget| run.epoch + 1 - self.first_epoch >= budget.until;
+        if self.trial.is_pruned || self.trial.budget.is_some_and(is_over) {
+            run.stop();
+        }
+        Ok(())
     }
 
     fn wants_batches(&self) -> bool {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{MemoryStorage, TrialState};
+use crate::{MemoryStorage, Pruner, TrialState};
 use carnyx_nn::{Compile, Dense, MeanSquaredError, Relu, Sequential, Sgd};
 
 /// A line with some curvature: 48 points.
@@ -100,4 +100,81 @@ fn a_trial_that_fails_is_only_that() {
     let failed = trials.trials().iter().filter(|trial| trial.state == TrialState::Failed).count();
     assert_eq!(failed, notes.len());
     assert!(trials.table().to_string().lines().last().unwrap().contains("failed"));
+}
+
+#[test]
+fn hyperband_trains_as_many_epochs_as_its_brackets_say() {
+    let data = data();
+    let fit = |_: &mut Hyper| Fit::epochs(9).validation_split(0.25);
+    let search = || Search::hyperband(9).verbose(Verbosity::Silent).seed(1);
+    let trials = tune(build, &data, fit, search()).unwrap();
+    let epochs = |from: usize, to: usize| {
+        let mut counts: Vec<usize> =
+            trials.trials()[from..to].iter().map(|trial| trial.intermediate.len()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!(epochs(0, 9), [1, 1, 1, 1, 1, 1, 3, 3, 9]);
+    assert_eq!(epochs(9, 14), [3, 3, 3, 3, 9]);
+    assert_eq!(epochs(14, 17), [9, 9, 9]);
+    let complete = |trial: &&crate::TrialRecord| trial.state == TrialState::Complete;
+    assert_eq!(trials.trials().iter().filter(complete).count(), 5);
+    // A trial that was paused goes on as if it had not been, and its number of workers changes nothing.
+    let best = trials.best_trial().unwrap();
+    let mut hyper = trials.best_parameters().hyper();
+    let whole = build(&mut hyper).fit(&data, fit(&mut hyper).verbose(Verbosity::Silent)).unwrap();
+    let told: Vec<f64> = best.intermediate.iter().map(|(_, value)| *value).collect();
+    assert_eq!(told, whole.values("val_loss"));
+    let together = tune(build, &data, fit, search().workers(2)).unwrap();
+    assert_eq!(together.best_value(), trials.best_value());
+    assert_eq!(together.best_parameters(), trials.best_parameters());
+}
+
+#[test]
+fn a_trial_of_cross_validation_is_the_mean_of_its_models() {
+    let data = data();
+    let fit = |_: &mut Hyper| Fit::epochs(2);
+    let mut trials = tune(build, &data, fit, random(3).folds(3)).unwrap();
+    for trial in trials.trials() {
+        assert_eq!(trial.intermediate.len(), 6);
+        let of_fold = |fold: usize| {
+            let values = trial.intermediate[2 * fold..2 * fold + 2].iter().map(|(_, value)| *value);
+            values.fold(f64::INFINITY, f64::min)
+        };
+        let mean = (0..3).map(of_fold).sum::<f64>() / 3.0;
+        assert!((trial.value.unwrap() - mean).abs() < 1e-12);
+    }
+    assert!(trials.best.evaluate(&data).unwrap()["loss"].is_finite());
+    let parallel = tune(build, &data, fit, random(3).folds(3).workers(2)).unwrap();
+    assert_eq!(parallel.best_value(), trials.best_value());
+}
+
+#[test]
+fn trials_that_fall_behind_are_pruned() {
+    let data = data();
+    let fit = |_: &mut Hyper| Fit::epochs(9).validation_split(0.25);
+    let search = |pruner| random(12).prune(pruner);
+    for pruner in [Pruner::median().after_trials(3), Pruner::halving()] {
+        let trials = tune(build, &data, fit, search(pruner)).unwrap();
+        let pruned = trials.trials().iter().filter(|trial| trial.state == TrialState::Pruned);
+        let epochs: Vec<usize> = pruned.map(|trial| trial.intermediate.len()).collect();
+        assert!(!epochs.is_empty() && epochs.iter().all(|epochs| *epochs < 9), "{epochs:?}");
+        assert_eq!(trials.best_trial().unwrap().intermediate.len(), 9);
+    }
+}
+
+#[test]
+fn a_grid_has_hyperparameters_of_the_fit_too() {
+    let data = data();
+    let build = |hyper: &mut Hyper| {
+        let rate = hyper.choice("rate", [0.01, 0.1]);
+        Sequential::new().then(Dense::new(1)).compile(Sgd::new(rate), MeanSquaredError)
+    };
+    let fit = |hyper: &mut Hyper| {
+        Fit::epochs(hyper.int_step("epochs", 1..=3, 2)).batch_size(hyper.choice("batch_size", [8, 16]))
+    };
+    let trials =
+        tune(build, &data, fit, Search::grid().objective("loss").verbose(Verbosity::Silent)).unwrap();
+    assert_eq!(trials.trials().len(), 8);
+    assert_eq!(trials.best_parameters()["epochs"], 3.into());
 }
