@@ -174,6 +174,26 @@ impl Domain {
         }
     }
 
+    /// That trials of one study may have this domain and an earlier one under one name: bounds and steps may differ, but
+    /// neither the kind nor the choices.
+    ///
+    /// # Errors
+    /// `study`, if they may not.
+    pub(crate) fn check_alike(&self, name: &str, earlier: &Domain) -> Result {
+        let is_alike = match (self, earlier) {
+            (Domain::Float { log, .. }, Domain::Float { log: earlier, .. })
+            | (Domain::Int { log, .. }, Domain::Int { log: earlier, .. }) => log == earlier,
+            (Domain::Choice(choices), Domain::Choice(earlier)) => choices == earlier,
+            _ => false,
+        };
+        if is_alike {
+            return Ok(());
+        }
+        Err(Error::new("study", format!("the hyperparameter `{name}` is another one in this study"))
+            .label(format!("here it is {self}, and in an earlier trial {earlier}"))
+            .help("give it another name, or begin another study"))
+    }
+
     /// Whether there is any value, and a logarithm of each where one is taken.
     ///
     /// # Errors

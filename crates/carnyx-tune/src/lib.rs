@@ -34,6 +34,12 @@ pub use learning_rate::{
 pub use memory::MemoryStorage;
 pub use pruners::Pruner;
 pub use search::Search;
-pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use storage::Database;
+#[cfg(feature = "postgres")]
+pub use storage::PostgresStorage;
+#[cfg(feature = "sqlite")]
+pub use storage::SqliteStorage;
+pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState, storage_at};
 pub use trials::{Parameters, Study, TrialTable, Trials};
 pub use tune::{Built, tune};

@@ -161,16 +161,8 @@ impl Storage for MemoryStorage {
             let mut studies = self.studies();
             let others = study(&mut studies, StudyId(id.0 / STRIDE))?;
             let parameters = others.trials.iter().flat_map(|trial| &trial.record.parameters);
-            if let Some((_, other, _)) =
-                parameters.into_iter().find(|(known, other, _)| known == name && !is_alike(other, domain))
-            {
-                return Err(Error::new(
-                    "study",
-                    format!("the hyperparameter `{name}` is another one in this study"),
-                )
-                .label(format!("here it is {domain}, and in an earlier trial {other}"))
-                .help("give it another name, or begin another study"));
-            }
+            let earlier = parameters.into_iter().filter(|(known, ..)| known == name);
+            earlier.into_iter().try_for_each(|(_, earlier, _)| domain.check_alike(name, earlier))?;
         }
         self.change(id, |record| {
             record.parameters.retain(|(known, ..)| known != name);
@@ -225,16 +217,6 @@ impl Storage for MemoryStorage {
     fn trials(&self, id: StudyId) -> Result<Vec<TrialRecord>> {
         let mut studies = self.studies();
         Ok(study(&mut studies, id)?.trials.iter().map(|trial| trial.record.clone()).collect())
-    }
-}
-
-/// Whether trials of one study may have both domains under one name.
-fn is_alike(domain: &Domain, other: &Domain) -> bool {
-    match (domain, other) {
-        (Domain::Float { log, .. }, Domain::Float { log: other, .. }) => log == other,
-        (Domain::Int { log, .. }, Domain::Int { log: other, .. }) => log == other,
-        (Domain::Choice(choices), Domain::Choice(others)) => choices == others,
-        _ => false,
     }
 }
 

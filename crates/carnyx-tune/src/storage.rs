@@ -4,6 +4,18 @@
 //! trials; a *trial* has a number, parameters, intermediate values by step, a state and a value. Workers share
 //! nothing but a storage, so every method is one transaction.
 
+mod at;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod database;
+
+pub use at::storage_at;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use database::Database;
+#[cfg(feature = "postgres")]
+pub use database::PostgresStorage;
+#[cfg(feature = "sqlite")]
+pub use database::SqliteStorage;
+
 use crate::domain::Domain;
 use carnyx_graph::Result;
 use std::sync::Arc;

@@ -55,6 +55,7 @@
 //!
 //! * `ndarray`: arrays of the `ndarray` crate, both ways.
 //! * `download`: data sets that are not on disk are fetched.
+//! * `sqlite`, `postgres`: studies live in a file, or on a server for many machines.
 #![forbid(unsafe_code)]
 
 pub mod prelude;
