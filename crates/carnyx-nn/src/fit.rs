@@ -16,7 +16,7 @@ use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
 use crate::progress::{Progress, Verbosity};
-use crate::steps::{Steps, emptied};
+use crate::steps::{Batch, Steps, emptied};
 use carnyx_graph::graph::Body;
 use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
 use std::ops::Range;
@@ -222,8 +222,9 @@ fn train_epoch(
     let mut current: Option<Prepared> = None;
     let mut iteration = run.optimizer.iterations()?;
     let (watched, backed_up) = (callbacks.want_batches(), callbacks.back_up_steps());
+    let wants_gradients = callbacks.want_gradients(run.epoch);
     let was_over = run.stopped && run.step > 0;
-    let mut failure = None;
+    let (mut failure, mut first_batch) = (None, None);
     while !was_over && steps.advance(core)? {
         if watched {
             callbacks.call(Moment::BatchBegin, core, run)?;
@@ -240,6 +241,9 @@ fn train_epoch(
         let Some(program) = &mut current else { continue };
         if steps.are_streamed() {
             check_batch(core, program, steps, run, pass.site)?;
+        }
+        if wants_gradients && first_batch.is_none() {
+            first_batch = Some(Batch::of(steps));
         }
         run.optimizer.synchronize()?;
         let mut feeds = emptied(no_feeds);
@@ -291,6 +295,10 @@ fn train_epoch(
     }
     core.keep_if_any(current);
     core.results_into(&mut run.logs, "")?;
+    run.gradients = match &first_batch {
+        Some(batch) => core.gradients(batch, (pass.seed, iteration), pass.site)?,
+        None => Vec::new(),
+    };
     if let Some(loss) = failure {
         run.logs.set("loss", loss);
     }

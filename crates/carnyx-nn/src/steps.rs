@@ -138,6 +138,35 @@ impl<'s, 'a> Steps<'s, 'a> {
     }
 }
 
+/// The samples of one step, kept beyond it.
+pub(crate) struct Batch {
+    pub(crate) data: Data,
+    /// Which rows of the data they are; all, unless given.
+    rows: Option<Vec<u32>>,
+}
+
+impl Batch {
+    /// The samples of the step at which a pass is.
+    pub(crate) fn of(steps: &Steps) -> Batch {
+        let rows = match steps {
+            Steps::Rows { current, .. } => Some(current.to_vec()),
+            Steps::Parts { current, .. } => Some((current.start as u32..current.end as u32).collect()),
+            Steps::Batches { .. } => None,
+        };
+        Batch { data: steps.data().clone(), rows }
+    }
+
+    pub(crate) fn num_rows(&self) -> usize {
+        self.rows.as_ref().map_or_else(|| self.data.num_samples(), Vec::len)
+    }
+
+    /// As [`Steps::feed`].
+    pub(crate) fn feed(&self, place: usize) -> Feed<'_> {
+        let array = self.data.array(place).expect("programs are made for the arrays that there are");
+        self.rows.as_ref().map_or(Feed::Whole(array), |rows| Feed::Rows(array, rows))
+    }
+}
+
 /// The memory of a list of feeds, for the feeds of the next step.
 pub(crate) fn emptied<'b>(mut feeds: Vec<Feed<'_>>) -> Vec<Feed<'b>> {
     feeds.clear();

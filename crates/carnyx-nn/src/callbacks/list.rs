@@ -86,6 +86,11 @@ impl Callbacks<'_> {
         self.list.iter().any(Callback::wants_batches)
     }
 
+    /// Whether anybody wants gradients at the end of this epoch.
+    pub(crate) fn want_gradients(&self, epoch: usize) -> bool {
+        self.list.iter().any(|callback| callback.wants_gradients(epoch))
+    }
+
     /// Calls all callbacks.
     pub(crate) fn call(&mut self, moment: Moment, core: &Core, run: &mut Running) -> Result {
         for callback in &mut self.list {

@@ -384,6 +384,29 @@ pub trait Callback {
         true
     }
 
+    /// Whether [`Run::gradients`] are wanted at the end of this epoch. They take a step's time, in epochs for which a
+    /// callback says so.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// struct Steepest;
+    /// impl Callback for Steepest {
+    ///     fn on_epoch_end(&mut self, run: &mut Run) -> carnyx_graph::Result {
+    ///         let slopes = run.gradients().iter().flat_map(|(_, gradient)| gradient.values());
+    ///         println!("{}", slopes.map(f32::abs).fold(0.0, f32::max));
+    ///         Ok(())
+    ///     }
+    ///     fn wants_gradients(&self, _: usize) -> bool {
+    ///         true
+    ///     }
+    /// }
+    /// ```
+    fn wants_gradients(&self, epoch: usize) -> bool {
+        false
+    }
+
     /// What a backup has to keep of this callback, so that a fit that was interrupted goes on as if it had not been.
     ///
     /// # Errors
@@ -456,6 +479,10 @@ macro_rules! forwarded {
 
             fn wants_batches(&self) -> bool {
                 (**self).wants_batches()
+            }
+
+            fn wants_gradients(&self, epoch: usize) -> bool {
+                (**self).wants_gradients(epoch)
             }
 
             fn state(&mut self) -> Result<State> {

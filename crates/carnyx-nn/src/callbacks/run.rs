@@ -5,7 +5,7 @@ use crate::history::{History, Logs};
 use crate::models::trace::Core;
 use crate::optimizers::Optimizer;
 use crate::saving;
-use carnyx_graph::{Result, Variable};
+use carnyx_graph::{Array, Graph, Result, Variable};
 use std::panic::Location;
 use std::path::Path;
 
@@ -38,6 +38,7 @@ pub struct Run<'a> {
     pub optimizer: &'a mut Optimizer,
     pub(super) state: &'a Watched,
     batch_loss: Option<f64>,
+    gradients: &'a [(Variable, Array)],
     stopped: &'a mut bool,
     core: &'a Core,
 }
@@ -92,6 +93,71 @@ impl Run<'_> {
     /// ```
     pub fn variables(&self) -> &[Variable] {
         &self.core.network.variables
+    }
+
+    /// The gradients of the loss for the weights as they are at the end of an epoch, of the first batch of that epoch:
+    /// those of all weights that learn. Only for a callback that [wants them](super::Callback::wants_gradients) in
+    /// [`on_epoch_end`](super::Callback::on_epoch_end); else there are none.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// /// Says where nothing is learned.
+    /// struct Vanished;
+    /// impl Callback for Vanished {
+    ///     fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+    ///         for (variable, gradient) in run.gradients() {
+    ///             if gradient.values().iter().all(|slope| slope.abs() < 1e-12) {
+    ///                 println!("no gradient reaches {variable:?}");
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn wants_gradients(&self, epoch: usize) -> bool {
+    ///         epoch % 10 == 0
+    ///     }
+    /// }
+    /// ```
+    pub fn gradients(&self) -> &[(Variable, Array)] {
+        self.gradients
+    }
+
+    /// The graph of a whole step of training: forward, loss, gradients, updates. `None` while a batch is trained, and
+    /// outside of a fit.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let callback = at(Moment::TrainBegin, |run| {
+    ///     if let Some(graph) = run.step_graph() {
+    ///         println!("a step has {} operations", graph.instructions.len());
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn step_graph(&self) -> Option<Graph> {
+        self.core.last_training_graph()
+    }
+
+    /// The structure of the model as JSON: see [`Model::to_json`](crate::Model::to_json).
+    ///
+    /// # Errors
+    /// `file`, if a part of the model is nothing that files know.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let callback = at(Moment::TrainBegin, |run| {
+    ///     println!("{}", run.to_json()?);
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn to_json(&self) -> Result<String> {
+        saving::structure_json(self.core, self.state.site)
     }
 
     /// The numbers of the epochs of this fit that have ended.
@@ -194,6 +260,8 @@ pub(crate) struct Running<'a> {
     pub(crate) logs: Logs,
     /// The loss of the last batch of training.
     pub(crate) batch_loss: Option<f64>,
+    /// Those that a callback wanted for the end of this epoch.
+    pub(crate) gradients: Vec<(Variable, Array)>,
     pub(crate) optimizer: &'a mut Optimizer,
     pub(crate) stopped: bool,
     pub(crate) watched: Watched,
@@ -215,6 +283,7 @@ impl<'a> Running<'a> {
             steps,
             logs: Logs::default(),
             batch_loss: None,
+            gradients: Vec::new(),
             optimizer,
             stopped: false,
             watched,
@@ -232,6 +301,7 @@ impl<'a> Running<'a> {
             optimizer: self.optimizer,
             state: &self.watched,
             batch_loss: self.batch_loss,
+            gradients: &self.gradients,
             stopped: &mut self.stopped,
             core,
         }

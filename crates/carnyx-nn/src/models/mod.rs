@@ -1,6 +1,7 @@
 //! Models: layers with an optimizer, an objective and metrics.
 
 mod functional;
+mod gradients;
 mod heads;
 mod ids;
 mod model;

@@ -314,6 +314,13 @@ impl Core {
         self.prepare(key, graph, step.compared)
     }
 
+    /// The graph of the step of training that was used last, if its program is at rest.
+    pub(crate) fn last_training_graph(&self) -> Option<Graph> {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let program = programs.iter().rev().find(|program| program.key.phase == Phase::Train);
+        program.map(|program| program.graph.clone())
+    }
+
     /// The program that adds `rows` samples to the totals and changes nothing else.
     pub(crate) fn evaluation_program(
         &mut self,
@@ -591,7 +598,7 @@ pub(crate) struct Answer {
 
 /// One batch, described.
 pub(super) struct Described {
-    loss: Tensor,
+    pub(super) loss: Tensor,
     updates: Vec<(Variable, Tensor)>,
     compared: Vec<(Kind, usize, Shape)>,
     /// The loss of each output that has one, with its weight.
@@ -659,7 +666,7 @@ fn weights_of_targets(key: &Key) -> Vec<Option<Tensor>> {
 }
 
 /// The place of `input_1`, `target_0` or `weight_0` among inputs, targets and weights.
-fn feed_of(name: &str, key: &Key) -> usize {
+pub(super) fn feed_of(name: &str, key: &Key) -> usize {
     let (word, number) = name.rsplit_once('_').unwrap_or((name, "0"));
     let number: usize = number.parse().unwrap_or(0);
     match word {

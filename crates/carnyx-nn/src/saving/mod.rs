@@ -241,6 +241,28 @@ impl<L: Module> Model<L> {
     }
 }
 
+impl<L> Model<L> {
+    /// The structure of the model as JSON, as Keras's `Model.to_json` gives it and `keras.models.model_from_json` reads
+    /// it: layers and how they are connected, neither weights nor how it was compiled.
+    ///
+    /// # Errors
+    /// As for [`save`](Model::save).
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::{Compile, Dense, Input, MeanSquaredError, Sequential, Sgd};
+    /// let model = Sequential::new().then(Input::new([3])).then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+    /// assert!(model.to_json()?.contains(r#""class_name": "Dense""#));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    ///
+    /// Reference: [`keras.Model.to_json`](https://keras.io/api/models/model_saving_apis/model_config_serialization/).
+    #[track_caller]
+    pub fn to_json(&self) -> Result<String> {
+        structure_json(&self.core, Location::caller())
+    }
+}
+
 /// Writes a model, of which only the layer's type is not known.
 pub(crate) fn save(
     core: &Core,
@@ -290,10 +312,7 @@ fn saved(
     report: &mut SaveReport,
     site: &'static Location<'static>,
 ) -> Result<Option<Saved>> {
-    let inputs = core.drawn_inputs().ok_or_else(|| {
-        bad("cannot save a model of which the shape of the inputs is not known")
-            .help("save it after `fit` or `predict`, or let it begin with an `Input`")
-    })?;
+    let inputs = drawn_inputs(core)?;
     let layer = &*core.network.module;
     let drawn = core.network.outputs(&inputs, site);
     let used: Vec<_> =
@@ -324,6 +343,26 @@ fn saved(
         config,
         layout,
     }))
+}
+
+fn drawn_inputs(core: &Core) -> Result<Vec<Tensor>> {
+    core.drawn_inputs().ok_or_else(|| {
+        bad("cannot save a model of which the shape of the inputs is not known")
+            .help("save it after `fit` or `predict`, or let it begin with an `Input`")
+    })
+}
+
+/// The structure of a model as Keras's JSON, without weights and without how it is compiled.
+pub(crate) fn structure_json(core: &Core, site: &'static Location<'static>) -> Result<String> {
+    let at = |error: Error| if error.site().is_some() { error } else { error.at(site) };
+    let (inputs, layer) = (drawn_inputs(core).map_err(at)?, &*core.network.module);
+    let outputs = core.network.outputs(&inputs, site).map_err(at)?;
+    let config = match whole(layer, &inputs, &outputs) {
+        Ok(config) => config,
+        Err(mistake) if core.dynamic => return Err(at(mistake)),
+        Err(mistake) => traced::config(core, layer, &inputs, mistake, site).map_err(at)?,
+    };
+    Ok(carnyx_file::to_json(&config.layer_json(&own_name(layer), config::Style::Archive)))
 }
 
 /// The configuration of a model of any type, drawn on `inputs`.
