@@ -41,6 +41,7 @@
 //! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
 //! | [`SweepLearningRate`], [`LearningRateSweep`] | the learning rate before all else: a range test |
+//! | [`TensorBoard`], [`board`] | logs for TensorBoard: curves, distributions, graphs, trials, profiles |
 //! | [`prelude`] | the words that most programs need |
 //!
 //! # Three things to know
@@ -63,6 +64,8 @@ pub mod prelude;
 mod curves;
 mod diagram;
 
+#[doc(inline)]
+pub use carnyx_board::TensorBoard;
 pub use carnyx_cpu::Cpu;
 #[doc(inline)]
 pub use carnyx_graph::{
@@ -80,6 +83,12 @@ pub use diagram::Draw;
 pub mod datasets {
     #[doc(inline)]
     pub use carnyx_data::*;
+}
+
+/// Logs for TensorBoard: of fits, of searches, of one's own.
+pub mod board {
+    #[doc(inline)]
+    pub use carnyx_board::*;
 }
 
 /// Charts as SVG files.

@@ -40,7 +40,9 @@ pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};
 
 // Models, data and training.
 #[doc(no_inline)]
-pub use crate::{Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, Verbosity};
+pub use crate::{
+    Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, TensorBoard, Verbosity,
+};
 #[doc(no_inline)]
 pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
 
