@@ -1,5 +1,7 @@
 //! Shared by the integration tests: made-up data.
 
+pub mod events;
+
 use carnyx_graph::{Array, DType};
 
 /// What values an input may have.

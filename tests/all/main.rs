@@ -1,5 +1,6 @@
 //! All integration tests in one program: it links once.
 
+mod board;
 mod callbacks;
 mod diagrams;
 mod freezing;
@@ -8,6 +9,7 @@ mod graphs;
 mod interrupted;
 mod keras2;
 mod messages;
+mod messages_board;
 mod messages_callbacks;
 mod messages_layers;
 mod messages_optimizers;

@@ -17,5 +17,6 @@ mod optimizers;
 mod preprocessing;
 pub(crate) mod recorded;
 mod rules;
+mod tensorboard;
 mod training;
 mod weights;
