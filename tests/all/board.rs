@@ -105,7 +105,13 @@ fn graphs_have_the_layers_as_boxes() -> Result {
     let graphs = graphs(&folder);
     assert_eq!(graphs.len(), 1);
     let nodes = &graphs[0];
-    for name in ["dense/kernel", "dense_1/bias", "input_0", "target_0", "dense/kernel/assign"] {
+    for name in [
+        "sequential/dense/kernel",
+        "sequential/dense_1/bias",
+        "input_0",
+        "target_0",
+        "sequential/dense/kernel/assign",
+    ] {
         assert!(nodes.iter().any(|(node, ..)| node == name), "`{name}` is missing");
     }
     let is_dot = |name: &str, operation: &str| operation == "dot" && name.contains("/dense_1/dot");

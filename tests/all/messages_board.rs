@@ -28,6 +28,22 @@ fn options_without_sense() {
 }
 
 #[test]
+fn labels_of_embeddings() {
+    let with = |layer: &str, labels: usize| {
+        let x = Array::from_fn([32, 4], |i| (i % 7) as f32);
+        let y = Array::from_fn([32, 1], |i| (i % 3) as f32);
+        let words = Embedding::new(7, 2).named("words");
+        let net = Sequential::new().then(words).then(Flatten).then(Dense::new(1));
+        let board = TensorBoard::at("target/messages/never").embeddings(1);
+        let board = board.labels(layer, (0..labels).map(|i| i.to_string()));
+        let fit = Fit::epochs(1).verbose(Verbosity::Silent).callback(board);
+        net.compile(Sgd::new(0.01), MeanSquaredError).fit((&x, &y), fit)
+    };
+    assert_message("board_labels_of_another_layer", with("word", 7));
+    assert_message("board_labels_too_few", with("words", 3));
+}
+
+#[test]
 fn logs_of_ones_own() {
     go_to_root();
     let mut log = Writer::at("target/messages/own").unwrap();

@@ -135,11 +135,14 @@ impl FitLogs {
         self.validation.iter_mut().for_each(Writer::flush);
     }
 
-    /// The fit has come to its end.
-    pub(crate) fn finish(mut self) {
-        if let Some(mut trial) = self.trial.take() {
-            hyperparameters::end(&mut trial, TrialStatus::Finished, now());
+    /// The fit has come to its end. If it is a trial, the numbers of its last epoch are what came of it.
+    pub(crate) fn finish(mut self, run: &Run) -> Result {
+        let Some(mut trial) = self.trial.take() else { return Ok(()) };
+        for (name, value) in run.logs.iter() {
+            trial.scalar(name, run.epoch, value)?;
         }
+        hyperparameters::end(&mut trial, TrialStatus::Finished, now());
+        Ok(())
     }
 
     /// The run of the validation data, which may begin late, when training has begun; `None`, if it cannot be written.
@@ -198,7 +201,7 @@ fn tag_of(path: &str) -> String {
 }
 
 /// The path of the layer whose table a variable is.
-fn layer_of_embeddings(path: &str) -> Option<&str> {
+pub(crate) fn layer_of_embeddings(path: &str) -> Option<&str> {
     if path == "embeddings" { Some(path) } else { path.strip_suffix("/embeddings") }
 }
 

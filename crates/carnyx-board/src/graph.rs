@@ -1,7 +1,7 @@
 //! Graphs of operations as TensorBoard draws them: a node for each instruction, in boxes for the layers.
 //!
-//! The names of nodes are paths, and each part of a path is a box. What belongs to no layer is in `step`: losses,
-//! totals of metrics, the arithmetic of the optimizer. Reference: [`graph.proto`](https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/graph.proto).
+//! The names of nodes are paths, and each part of a path is a box. Variables are in the boxes of their layers; what
+//! belongs to no layer is in `step`: losses, totals of metrics, the arithmetic of the optimizer. Reference: [`graph.proto`](https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/graph.proto).
 
 use crate::event::shape;
 use crate::message::Message;
@@ -14,14 +14,15 @@ pub(crate) fn graph_def(graph: &Graph) -> Message {
     let mut taken = HashSet::new();
     let mut names: Vec<String> = Vec::new();
     let mut message = Message::new();
+    let model = model(graph);
     for instruction in &graph.instructions {
-        let name = free_name(name(instruction, graph), &mut taken);
+        let name = free_name(name(instruction, graph, model), &mut taken);
         let inputs = instruction.operands.iter().map(|&operand| names[operand].as_str());
         message = message.message(1, &node(instruction, &name, inputs));
         names.push(name);
     }
     for (slot, value) in &graph.updates {
-        let name = free_name(format!("{}/assign", path(*slot, graph)), &mut taken);
+        let name = free_name(format!("{}/assign", path(*slot, graph, model)), &mut taken);
         let node = Message::new().text(1, &name).text(2, "Assign").text(3, &names[*value]);
         message = message.message(1, &node);
     }
@@ -40,11 +41,19 @@ fn node<'a>(instruction: &Instruction, name: &str, inputs: impl Iterator<Item = 
     )
 }
 
+/// The box around all layers, if there is one.
+fn model(graph: &Graph) -> Option<&str> {
+    let mut boxes =
+        graph.instructions.iter().filter_map(|instruction| instruction.scope.as_deref()?.split(" > ").next());
+    let first = boxes.next()?;
+    boxes.all(|other| other == first).then_some(first)
+}
+
 /// The name without a number that makes it the only one.
-fn name(instruction: &Instruction, graph: &Graph) -> String {
+fn name(instruction: &Instruction, graph: &Graph, model: Option<&str>) -> String {
     match &instruction.body {
         Body::Input(slot) => graph.inputs.get(*slot).map_or("input".into(), |input| input.name.to_string()),
-        Body::Read(slot) => path(*slot, graph),
+        Body::Read(slot) => path(*slot, graph, model),
         _ => {
             let layers =
                 instruction.scope.as_deref().map_or("step".to_owned(), |scope| scope.replace(" > ", "/"));
@@ -64,10 +73,14 @@ fn operation(instruction: &Instruction) -> String {
     }
 }
 
-/// The path of a variable, or its number.
-fn path(slot: usize, graph: &Graph) -> String {
+/// The path of a variable within its model, or its number.
+fn path(slot: usize, graph: &Graph, model: Option<&str>) -> String {
     let path = graph.variables.get(slot).and_then(carnyx_graph::Variable::path);
-    path.map_or_else(|| format!("step/variable_{slot}"), |path| path.to_string())
+    match (path, model) {
+        (Some(path), Some(model)) => format!("{model}/{path}"),
+        (Some(path), None) => path.to_string(),
+        (None, _) => format!("step/variable_{slot}"),
+    }
 }
 
 /// The name, with characters that TensorFlow knows, and a number if there is one of that name.

@@ -1,6 +1,6 @@
 //! The callback that logs a fit for TensorBoard.
 
-use crate::fit_logs::{Due, FitLogs, VALIDATION, log_evaluation};
+use crate::fit_logs::{Due, FitLogs, VALIDATION, layer_of_embeddings, log_evaluation};
 use crate::{Hyperparameter, Writer};
 use carnyx_graph::{Error, Result};
 use carnyx_nn::callbacks::State;
@@ -204,7 +204,8 @@ impl TensorBoard {
     }
 
     /// The fit is one trial of several, with these hyperparameters: the tab HParams compares the trials whose folders
-    /// are in one. It ends with the fit, or has failed if that ends with an error.
+    /// are in one, by the numbers of their last epochs. A trial ends with its fit, or has failed if that ends with an
+    /// error.
     ///
     /// # Example
     /// ```
@@ -239,6 +240,29 @@ impl TensorBoard {
         }
     }
 
+    /// Whether the tables that labels are for exist, and have as many rows.
+    fn check_labels(&self, run: &Run) -> Result {
+        let tables =
+            || run.variables().iter().filter_map(|variable| Some((variable.path()?, variable.shape()?)));
+        for (layer, labels) in &self.labels {
+            let is_table = |path: &str| layer_of_embeddings(path) == Some(layer);
+            let Some((_, shape)) = tables().find(|(path, _)| is_table(path)) else {
+                let known: Vec<String> =
+                    tables().filter_map(|(path, _)| layer_of_embeddings(&path).map(str::to_owned)).collect();
+                let title = format!("there are labels for `{layer}`, which is no layer with a table");
+                return Err(Error::new("callback", title).suggest(layer, &known));
+            };
+            if shape.first() != Some(&labels.len()) {
+                let title = format!(
+                    "the table of `{layer}` has the shape {shape:?}, but there are {} labels",
+                    labels.len()
+                );
+                return Err(Error::new("callback", title).help("give one label for each row"));
+            }
+        }
+        Ok(())
+    }
+
     /// What is due after this epoch.
     fn due(&self, epoch: usize) -> Due {
         let is_due =
@@ -263,6 +287,7 @@ impl TensorBoard {
 impl Callback for TensorBoard {
     fn on_train_begin(&mut self, run: &mut Run) -> Result {
         self.check()?;
+        self.check_labels(run)?;
         self.steps = step_of(run)?;
         // Files that a fit before this one has left open.
         self.logs = None;
@@ -313,11 +338,8 @@ impl Callback for TensorBoard {
         Ok(())
     }
 
-    fn on_train_end(&mut self, _: &mut Run) -> Result {
-        if let Some(logs) = self.logs.take() {
-            logs.finish();
-        }
-        Ok(())
+    fn on_train_end(&mut self, run: &mut Run) -> Result {
+        self.logs.take().map_or(Ok(()), |logs| logs.finish(run))
     }
 
     fn wants_batches(&self) -> bool {
