@@ -1,5 +1,6 @@
 //! How to search: a strategy, an objective, and how trials are run.
 
+use crate::learning_rate::RateRange;
 use crate::pruners::Pruner;
 use crate::storage::{Direction, Storage};
 use crate::strategies::Strategy;
@@ -32,6 +33,7 @@ pub struct Search {
     pub(crate) study: String,
     pub(crate) folds: Option<usize>,
     pub(crate) pruner: Option<Pruner>,
+    pub(crate) sweep: Option<RateRange>,
 }
 
 impl Search {
@@ -47,6 +49,7 @@ impl Search {
             study: "study".into(),
             folds: None,
             pruner: None,
+            sweep: None,
         }
     }
 
@@ -172,6 +175,23 @@ impl Search {
     /// ```
     pub fn prune(mut self, pruner: Pruner) -> Search {
         self.pruner = Some(pruner);
+        self
+    }
+
+    /// Finds the learning rate of each trial anew, by a [sweep](crate::SweepLearningRate) before its fit: the best rate for
+    /// one network, optimizer or batch size is not the best one for another, and trials that share a rate compare how well
+    /// it suits them. The batch size of the sweep is that of the fit. What a sweep suggests is noted beside the trial, as
+    /// `learning_rate`; where it suggests nothing, the rate of the build stays.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::{RateRange, Search};
+    /// let search = Search::random(20).sweep_learning_rate(1e-5..=1.0);
+    /// let search = Search::random(20).sweep_learning_rate(RateRange::from(1e-5..=1.0).iterations(100));
+    /// # let _ = search;
+    /// ```
+    pub fn sweep_learning_rate(mut self, rates: impl Into<RateRange>) -> Search {
+        self.sweep = Some(rates.into());
         self
     }
 

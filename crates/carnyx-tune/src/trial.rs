@@ -121,6 +121,12 @@ impl<K> Trial<K> {
         Ok(())
     }
 
+    /// Notes a text beside the trial.
+    pub fn note(&mut self, name: &str, text: &str) -> Result {
+        let Some((storage, id)) = &self.desk else { return Ok(()) };
+        storage.note(*id, name, text).map_err(|error| self.fatal(error))
+    }
+
     /// Writes the value of the objective after another epoch.
     pub fn report(&mut self, value: f64) -> Result {
         self.epochs += 1;

@@ -1,8 +1,10 @@
 //! Searching for the hyperparameters of a model.
 
 use crate::conduct::conduct;
+use crate::domain::short;
 use crate::folds::{parts, rest};
 use crate::hyper::Hyper;
+use crate::learning_rate::{RateRange, SweepLearningRate};
 use crate::search::Search;
 use crate::storage::Direction;
 use crate::trial::{Budget, Trial, Work};
@@ -10,6 +12,7 @@ use crate::trials::Trials;
 use carnyx_graph::{Array, Error, Result, Variable};
 use carnyx_nn::{Callback, Data, Fit, Model, Run, Verbosity};
 use std::mem;
+use std::panic::Location;
 
 /// Builds a model with the hyperparameters of each trial, fits it to `data`, and keeps the best one.
 ///
@@ -45,19 +48,32 @@ use std::mem;
 /// assert!(trials.best.predict(&x).is_ok());
 /// # Ok::<(), carnyx_graph::Error>(())
 /// ```
+#[track_caller]
 pub fn tune<'f, B: Built>(
     build: impl Fn(&mut Hyper) -> B + Sync,
     data: impl Into<Data>,
     fit: impl Fn(&mut Hyper) -> Fit<'f> + Sync,
     search: Search,
 ) -> Result<Trials<B::Layer>> {
-    let direction = search.direction()?;
+    let site = Location::caller();
+    let at = |error: Error| at_user(error, site);
+    let direction = search.direction().map_err(at)?;
     let data = data.into();
-    let parts = search.folds.map(|folds| parts(data.num_samples(), folds, search.seed)).transpose()?;
-    let work = Fits { build, fit, data, parts, objective: search.objective.clone(), direction };
-    let (study, kept) = conduct(&search, &work)?;
+    let parts =
+        search.folds.map(|folds| parts(data.num_samples(), folds, search.seed)).transpose().map_err(at)?;
+    let (objective, sweep) = (search.objective.clone(), search.sweep.clone());
+    let work = Fits { build, fit, data, parts, objective, direction, sweep, site };
+    let (study, kept) = conduct(&search, &work).map_err(at)?;
     Ok(Trials { best: best_of(kept, direction)?, study })
 }
+
+/// An error that is nowhere, or in this file, is at the user's line.
+fn at_user(error: Error, site: &'static Location<'static>) -> Error {
+    if error.site().is_none_or(|place| place.file == file!()) { error.at(site) } else { error }
+}
+
+/// The note of a trial with the learning rate that a sweep has suggested; in cross-validation that of the last model.
+pub(crate) const SWEPT: &str = "learning_rate";
 
 /// What builds a model: a [`Model`], or a `Result` of one where a build can fail.
 ///
@@ -110,6 +126,10 @@ struct Fits<B, F> {
     parts: Option<Vec<Vec<usize>>>,
     objective: String,
     direction: Direction,
+    /// Where a learning rate is looked for, if each trial gets its own.
+    sweep: Option<RateRange>,
+    /// The user's line.
+    site: &'static Location<'static>,
 }
 
 /// A model of a trial, and its best epoch.
@@ -169,7 +189,7 @@ where
                 let first_epoch = model.epochs_trained();
                 models.push(Trained { model, first_epoch, best: Best::default() });
             }
-            self.fit_one(&mut models[fold], fold, trial)?;
+            self.fit_one(&mut models[fold], fold, trial).map_err(|error| at_user(error, self.site))?;
         }
         let values = models.iter().map(|trained| trained.best.value.unwrap_or(f64::NAN));
         let value = values.sum::<f64>() / models.len() as f64;
@@ -191,6 +211,27 @@ where
     ) -> Result {
         let fit = (self.fit)(&mut trial.hyper).verbose(Verbosity::Silent);
         trial.note_hyperparameters()?;
+        let (data, fit) = match &self.parts {
+            None => (self.data.clone(), fit),
+            Some(parts) => {
+                let judged = self.data.take_rows(&parts[fold])?;
+                (self.data.take_rows(&rest(parts, fold))?, fit.validation(judged))
+            }
+        };
+        if trained.model.epochs_trained() == trained.first_epoch
+            && let Some(rates) = &self.sweep
+        {
+            let rates = rates.clone().batch_size(fit.chosen_batch_size());
+            let suggestion = trained.model.sweep_learning_rate(&data, rates)?.suggestion();
+            match suggestion {
+                Ok(rate) => {
+                    trained.model.optimizer.learning_rate = rate;
+                    trial.note(SWEPT, &short(rate))?;
+                }
+                // The rate of the build stays; why, is beside the trial.
+                Err(error) => trial.note("sweep", &error.to_string())?,
+            }
+        }
         let mut watch = Watch {
             objective: &self.objective,
             direction: self.direction,
@@ -199,14 +240,7 @@ where
             best: mem::take(&mut trained.best),
             trial,
         };
-        let fitted = match &self.parts {
-            None => trained.model.fit(&self.data, fit.callback(&mut watch)),
-            Some(parts) => {
-                let judged = self.data.take_rows(&parts[fold])?;
-                let data = self.data.take_rows(&rest(parts, fold))?;
-                trained.model.fit(data, fit.validation(judged).callback(&mut watch))
-            }
-        };
+        let fitted = trained.model.fit(data, fit.callback(&mut watch));
         trained.best = watch.best;
         fitted.map(drop)
     }

@@ -73,6 +73,18 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// The number of samples in a step that was chosen.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Fit;
+    /// assert_eq!(Fit::epochs(3).chosen_batch_size(), 32); // unless given
+    /// assert_eq!(Fit::epochs(3).batch_size(64).chosen_batch_size(), 64);
+    /// ```
+    pub fn chosen_batch_size(&self) -> usize {
+        self.batch_size
+    }
+
     /// Whether each epoch takes the samples in another order (the default). Streams come in an order of their own.
     ///
     /// # Example

@@ -3,6 +3,7 @@
 use super::{Parameters, Study};
 use crate::domain::short;
 use crate::storage::{Direction, TrialRecord, TrialState};
+use crate::tune::SWEPT;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -31,8 +32,14 @@ impl fmt::Display for TrialTable<'_> {
         let mut trials: Vec<&TrialRecord> = self.study.trials().iter().collect();
         trials.sort_by(|a, b| order(a, b, self.study.direction()));
         let names = names(self.study.trials());
+        let has_swept = trials.iter().any(|trial| note(trial, SWEPT).is_some());
         let mut rows = vec![header(self.study.objective(), &names)];
         rows.extend(trials.iter().map(|trial| row(trial, &names)));
+        if has_swept {
+            rows[0].push("swept rate".to_owned());
+            let swept = trials.iter().map(|trial| note(trial, SWEPT).unwrap_or("-").to_owned());
+            rows.iter_mut().skip(1).zip(swept).for_each(|(row, swept)| row.push(swept));
+        }
         let columns = rows[0].len();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -75,6 +82,10 @@ fn row(trial: &TrialRecord, names: &[&str]) -> Vec<String> {
     let mut row = vec![trial.number.to_string(), value, state(trial).to_owned()];
     row.extend(names.iter().map(cell));
     row
+}
+
+pub(super) fn note<'t>(trial: &'t TrialRecord, name: &str) -> Option<&'t str> {
+    trial.notes.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
 }
 
 fn state(trial: &TrialRecord) -> &'static str {

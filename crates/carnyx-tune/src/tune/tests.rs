@@ -178,3 +178,48 @@ fn a_grid_has_hyperparameters_of_the_fit_too() {
     assert_eq!(trials.trials().len(), 8);
     assert_eq!(trials.best_parameters()["epochs"], 3.into());
 }
+
+#[test]
+fn each_trial_gets_the_rate_that_suits_it() {
+    let data = data();
+    let build = |hyper: &mut Hyper| {
+        let net = Sequential::new().then(Dense::new(hyper.int("units", 2..=8)).activation(Relu));
+        net.then(Dense::new(1)).compile(Sgd::new(1e-7), MeanSquaredError)
+    };
+    let fit = |_: &mut Hyper| Fit::epochs(3).batch_size(8).validation_split(0.25);
+    let plain = tune(build, &data, fit, random(3).objective("loss")).unwrap();
+    let search = || random(3).objective("loss").sweep_learning_rate(1e-4..=10.0);
+    let swept = tune(build, &data, fit, search()).unwrap();
+    assert!(swept.best_value() < plain.best_value());
+    let notes: Vec<&str> =
+        swept.trials().iter().flat_map(|trial| &trial.notes).map(|(name, _)| &**name).collect();
+    assert_eq!(notes.len(), 3, "a rate, or why there is none: {notes:?}");
+    assert!(notes.contains(&"learning_rate"), "{notes:?}");
+    assert!(swept.table().to_string().lines().next().unwrap().ends_with("swept rate"));
+    let again = tune(build, &data, fit, search().workers(2)).unwrap();
+    assert_eq!(again.best_value(), swept.best_value());
+}
+
+#[test]
+fn models_of_finished_trials_are_gone() {
+    use carnyx_nn::Lambda;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (data, alive, most) = (data(), Arc::new(()), AtomicUsize::new(0));
+    let build = |hyper: &mut Hyper| {
+        most.fetch_max(Arc::strong_count(&alive), Ordering::Relaxed);
+        let token = alive.clone();
+        let marked = Lambda::new(move |x: &carnyx_graph::Tensor| {
+            let _ = &token;
+            x.clone()
+        });
+        let rate = hyper.log_float("learning_rate", 1e-3..=0.3);
+        Sequential::new().then(marked).then(Dense::new(1)).compile(Sgd::new(rate), MeanSquaredError)
+    };
+    let fit = |_: &mut Hyper| Fit::epochs(1).batch_size(48);
+    let trials = tune(build, &data, fit, random(200).objective("loss")).unwrap();
+    // Our own handle, and the best model so far.
+    assert_eq!((most.into_inner(), Arc::strong_count(&alive)), (2, 2));
+    drop(trials);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
