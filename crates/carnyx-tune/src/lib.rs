@@ -41,5 +41,5 @@ pub use storage::PostgresStorage;
 #[cfg(feature = "sqlite")]
 pub use storage::SqliteStorage;
 pub use storage::{Direction, Storage, StudyId, TrialId, TrialRecord, TrialState, storage_at};
-pub use trials::{Parameters, Study, TrialTable, Trials};
+pub use trials::{Importance, Parameters, Study, TrialTable, Trials};
 pub use tune::{Built, tune};

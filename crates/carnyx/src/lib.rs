@@ -41,6 +41,7 @@
 //! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
 //! | [`SweepLearningRate`], [`LearningRateSweep`] | the learning rate before all else: a range test |
+//! | [`tune()`], [`Hyper`], [`Search`], [`Trials`] | searching for hyperparameters |
 //! | [`TensorBoard`], [`board`] | logs for TensorBoard: curves, distributions, graphs, trials, profiles |
 //! | [`prelude`] | the words that most programs need |
 //!

@@ -48,4 +48,6 @@ pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
 
 // What to try next.
 #[doc(no_inline)]
+pub use crate::{Hyper, Pruner, Search, tune};
+#[doc(no_inline)]
 pub use crate::{RateRange, SweepLearningRate};

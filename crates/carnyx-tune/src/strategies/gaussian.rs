@@ -5,7 +5,7 @@
 //! function of the hyperparameters with a Matérn 5/2 kernel, whose scales are those under which the values seen are most
 //! likely. The next trial is where the expected improvement over the best value is greatest.
 
-use super::past::Past;
+use super::past::{Known, Past, without_excess};
 use super::tpe::normal_below;
 use crate::domain::Domain;
 use crate::hyper::Source;
@@ -57,7 +57,7 @@ fn next_point(space: &[(String, Domain)], past: &Past, random: &mut Random) -> V
     let place = |values: &[f64]| -> Vec<f64> {
         space.iter().zip(values).map(|((_, domain), value)| domain.share(*value)).collect()
     };
-    let seen = |trial: &super::past::Known| {
+    let seen = |trial: &Known| {
         let values: Option<Vec<f64>> = space.iter().map(|(name, domain)| trial.value(name, domain)).collect();
         Some((place(&values?), trial.loss?))
     };
@@ -207,14 +207,9 @@ impl Process {
     }
 }
 
-/// With mean 0 and variance 1. Values far above the others, of trials that went astray, are brought nearer: how bad they
-/// are tells nothing of where the good ones lie.
+/// With mean 0 and variance 1.
 fn standardized(losses: &[f64]) -> Vec<f64> {
-    let mut sorted = losses.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-    let limit = at(0.5) + 5.0 * (at(0.5) - at(0.0)).max(1e-12);
-    let values: Vec<f64> = losses.iter().map(|loss| loss.min(limit)).collect();
+    let values = without_excess(losses);
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
     let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };

@@ -9,7 +9,7 @@ mod tests;
 mod tpe;
 
 pub(crate) use grid::{Point, walk};
-pub(crate) use past::Past;
+pub(crate) use past::{Known, Past, without_excess};
 
 use crate::hyper::Source;
 use crate::schedule::{Rung, hyperband, successive_halving};

@@ -25,7 +25,9 @@ impl Past {
         for trial in trials.into_iter().filter(|trial| trial.number != number) {
             let last = trial.intermediate.last().copied();
             let (rank, loss) = match (trial.state, trial.value) {
-                (TrialState::Complete, Some(value)) => ([0.0, 0.0, sign * value], Some(sign * value)),
+                (TrialState::Complete, Some(value)) if value.is_finite() => {
+                    ([0.0, 0.0, sign * value], Some(sign * value))
+                }
                 (TrialState::Pruned, value) => {
                     let steps = last.map_or(0.0, |(step, _)| step as f64);
                     let value = value.or(last.map(|(_, value)| value)).unwrap_or(f64::INFINITY * sign);
@@ -69,4 +71,16 @@ impl Known {
         let found = self.parameters.iter().find(|(known, other, _)| known == name && other == domain);
         found.map(|(_, _, value)| *value)
     }
+}
+
+/// The losses, but those far above the others brought nearer: how bad a trial is that went astray tells nothing of where
+/// the good ones lie, and would be all that a variance shows.
+pub(crate) fn without_excess(losses: &[f64]) -> Vec<f64> {
+    let mut sorted = losses.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (Some(least), Some(middle)) = (sorted.first(), sorted.get(sorted.len().saturating_sub(1) / 2)) else {
+        return Vec::new();
+    };
+    let limit = if middle > least { middle + 5.0 * (middle - least) } else { f64::INFINITY };
+    losses.iter().map(|loss| loss.min(limit)).collect()
 }
