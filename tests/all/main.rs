@@ -13,6 +13,7 @@ mod messages_board;
 mod messages_callbacks;
 mod messages_layers;
 mod messages_optimizers;
+mod messages_search;
 mod messages_streams;
 mod messages_studies;
 mod messages_weights;
