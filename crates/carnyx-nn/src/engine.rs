@@ -4,7 +4,9 @@
 //! run by an [`Executor`]: the process's [`Cpu`], unless another one is given. Invariant: every variable of a graph
 //! has a value before the graph runs.
 
+use crate::profile::marks::{Marks, PLANNING};
 use carnyx_cpu::Cpu;
+use carnyx_graph::trace::Mark;
 use carnyx_graph::{Array, Bindings, Error, Executor, Graph, Outcome, Result, Tensor, Variable};
 
 /// The executor that runs everything that is not told to run elsewhere.
@@ -164,7 +166,13 @@ fn run_once(executor: &dyn Executor, graph: &Graph, seed: u64, step: u64) -> Res
             .help("call the layer on a tensor made from an array: `Tensor::from(&x)`"));
     }
     initialize_on(executor, &graph.variables, seed)?;
+    let marks = Marks::of(executor);
+    let began = marks.begin();
     let mut session = executor.compile(graph)?.session();
+    if began.is_some() {
+        session.describe(graph);
+        marks.end(began, || Mark { name: Some("plan".into()), ..Mark::of(PLANNING) });
+    }
     let bindings =
         Bindings { inputs: &[], captured: &graph.captured, variables: &graph.variables, seed, step };
     match session.run(&bindings)? {

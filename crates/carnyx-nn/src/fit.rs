@@ -15,6 +15,8 @@ use crate::diversity::warn_of_identical_units;
 use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
+use crate::profile::StepKind;
+use crate::profile::marks::Marks;
 use crate::progress::{Progress, Verbosity};
 use crate::steps::{Batch, Steps, emptied};
 use carnyx_graph::graph::Body;
@@ -30,6 +32,8 @@ pub(crate) const EVALUATION_BATCH: usize = 1024;
 struct Pass {
     seed: u64,
     site: &'static Location<'static>,
+    /// The number of the optimizer's steps when the fit began.
+    first_iteration: u64,
 }
 
 /// Validation data, a batch of them, and which rows of arrays in memory they are.
@@ -42,8 +46,20 @@ struct Validation<'a> {
 pub(crate) fn fit(
     core: &mut Core,
     optimizer: &mut Optimizer,
-    mut source: Source,
+    source: Source,
     mut options: Fit,
+    site: &'static Location<'static>,
+) -> Result<History> {
+    let result = learn(core, optimizer, source, &mut options, site);
+    options.callbacks.profile_done(core);
+    result
+}
+
+fn learn(
+    core: &mut Core,
+    optimizer: &mut Optimizer,
+    mut source: Source,
+    options: &mut Fit,
     site: &'static Location<'static>,
 ) -> Result<History> {
     let at = |error: Error| error.at(site);
@@ -52,11 +68,14 @@ pub(crate) fn fit(
     if options.epochs == 0 && matches!(source, Source::Stream(_)) {
         return Ok(History::new(first_epoch, Vec::new()));
     }
+    let marks = Marks::of(core.executor());
+    let began = marks.begin();
     let data = source.first(core, first_epoch, Role::Training, site)?;
+    marks.input(began);
     let training = options.check(data.num_samples()).map_err(at)?;
     optimizer.check().map_err(at)?;
     data.check(Role::Training).map_err(at)?;
-    let mut validation = validation_of(core, &mut options, &data, training, site)?;
+    let mut validation = validation_of(core, options, &data, training, site)?;
     let data = match &mut source {
         Source::Memory(memory) => {
             if !options.class_weights.is_empty() {
@@ -94,7 +113,8 @@ pub(crate) fn fit(
         core.masses(&data, &(0..training), site)?.iter().for_each(|mass| progress.note(mass));
     }
 
-    let pass = Pass { seed: options.seed.unwrap_or(core.seed), site };
+    let first_iteration = optimizer.iterations()?;
+    let pass = Pass { seed: options.seed.unwrap_or(core.seed), site, first_iteration };
     let (mut order, steps): (Vec<u32>, usize) = match &source {
         Source::Memory(_) => ((0..training as u32).collect(), training.div_ceil(batch_size)),
         Source::Stream(stream) => (Vec::new(), stream.num_steps()),
@@ -128,7 +148,9 @@ pub(crate) fn fit(
         if options.shuffle {
             shuffle(&mut order, pass.seed, run.epoch as u64);
         }
+        let began = marks.begin();
         let mut steps = Steps::of_training(&mut source, &order, batch_size, (run.epoch, run.step), site)?;
+        marks.input(began);
         train_epoch(core, pass, &mut steps, callbacks, &mut run, &mut progress)?;
         if run.steps == 0 {
             run.steps = steps.count();
@@ -223,9 +245,19 @@ fn train_epoch(
     let mut iteration = run.optimizer.iterations()?;
     let (watched, backed_up) = (callbacks.want_batches(), callbacks.back_up_steps());
     let wants_gradients = callbacks.want_gradients(run.epoch);
+    let (marks, profiled) = (Marks::of(core.executor()), callbacks.are_profiled());
     let was_over = run.stopped && run.step > 0;
     let (mut failure, mut first_batch) = (None, None);
-    while !was_over && steps.advance(core)? {
+    while !was_over {
+        let number = iteration.saturating_sub(pass.first_iteration) as usize;
+        if profiled {
+            callbacks.profile_step(core, number)?;
+        }
+        let began = marks.begin();
+        if !steps.advance(core)? {
+            break;
+        }
+        marks.input(began);
         if watched {
             callbacks.call(Moment::BatchBegin, core, run)?;
         }
@@ -244,6 +276,9 @@ fn train_epoch(
         }
         if wants_gradients && first_batch.is_none() {
             first_batch = Some(Batch::of(steps));
+        }
+        if began.is_some() {
+            program.describe(&marks);
         }
         run.optimizer.synchronize()?;
         let mut feeds = emptied(no_feeds);
@@ -289,6 +324,7 @@ fn train_epoch(
             let _ = core.results_into(&mut logs, "");
             logs
         });
+        marks.step(began, StepKind::Training, number, rows);
         if run.stopped {
             break;
         }
@@ -339,9 +375,15 @@ fn evaluate(
     callbacks.call(Moment::EvaluateBegin, core, run)?;
     let watched = callbacks.want_batches();
     core.reset_totals()?;
+    let marks = Marks::of(core.executor());
     let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut current: Option<Prepared> = None;
-    while steps.advance(core)? {
+    loop {
+        let began = marks.begin();
+        if !steps.advance(core)? {
+            break;
+        }
+        marks.input(began);
         if watched {
             callbacks.call(Moment::EvaluateBatchBegin, core, run)?;
         }
@@ -358,6 +400,9 @@ fn evaluate(
         if steps.are_streamed() {
             check_batch(core, program, &steps, run, pass.site)?;
         }
+        if began.is_some() {
+            program.describe(&marks);
+        }
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let captured = &program.graph.captured;
@@ -369,6 +414,7 @@ fn evaluate(
             core.results_into(&mut run.logs, prefix)?;
             callbacks.call(Moment::EvaluateBatchEnd, core, run)?;
         }
+        marks.step(began, StepKind::Evaluation, run.step, rows);
         run.step += 1;
     }
     core.keep_if_any(current);
@@ -399,7 +445,7 @@ pub(crate) fn evaluate_all(
     program.check_inputs(data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
-    let pass = Pass { seed: core.seed, site };
+    let pass = Pass { seed: core.seed, site, first_iteration: 0 };
     let steps = Steps::of_evaluation(&mut source, all, EVALUATION_BATCH, 0, Role::Use, site)?;
     let mut run = Running::new(optimizer, steps.count(), site);
     evaluate(core, pass, steps, &mut callbacks, &mut run, "")?;

@@ -66,6 +66,7 @@ pub use optimizers::{
     OptimizerOptions, RmsProp, Rule, Sgd,
 };
 pub use perceptron::{Perceptron, PerceptronReport, UnitReport};
+pub use profile::{Profile, Profiler};
 pub use progress::Verbosity;
 pub use regularizers::{L1, L1L2, L2, OrthogonalRegularizer, Regularizer};
 #[doc(hidden)]

@@ -6,6 +6,9 @@
 use super::snapshot::{Plan, Snapshot};
 use super::{BackupAndRestore, Callback, Moment, Running};
 use crate::models::trace::Core;
+use crate::profile::Profiler;
+use crate::profile::marks::{CALLBACK, Marks};
+use carnyx_graph::trace::Mark;
 use carnyx_graph::{Error, Result};
 
 /// Callbacks for [`evaluate_with`](crate::Model::evaluate_with) and [`predict_with`](crate::Model::predict_with). One
@@ -93,15 +96,24 @@ impl Callbacks<'_> {
 
     /// Calls all callbacks.
     pub(crate) fn call(&mut self, moment: Moment, core: &Core, run: &mut Running) -> Result {
+        if self.list.is_empty() {
+            return Ok(());
+        }
+        let marks = Marks::of(core.executor());
         for callback in &mut self.list {
             if moment.is_of_batch() && !callback.wants_batches() {
                 continue;
             }
+            let began = marks.begin();
             let called = moment.call(&mut **callback, &mut run.shown(core));
             called.map_err(|error| {
                 let error = if error.site().is_some() { error } else { error.at(run.watched.site) };
                 error.note(format!("in `{}` of the callback `{}`", moment.method(), callback.name()))
             })?;
+            marks.end(began, || {
+                let name = format!("{}::{}", callback.name(), moment.method()).into();
+                Mark { name: Some(name), ..Mark::of(CALLBACK) }
+            });
         }
         Ok(())
     }
@@ -120,6 +132,7 @@ impl Callbacks<'_> {
         self.list_names(core, run, watching);
         let site = run.watched.site;
         let at = |error: Error| if error.site().is_some() { error } else { error.at(site) };
+        self.prepare_profile(core).map_err(at)?;
         let mut backups = self.list.iter_mut().filter_map(|callback| callback.as_backup());
         let Some(backup) = backups.next() else { return self.call(Moment::TrainBegin, core, run) };
         if backups.next().is_some() {
@@ -179,6 +192,36 @@ impl Callbacks<'_> {
             && let Some(backup) = self.backup()
         {
             backup.end();
+        }
+    }
+
+    fn prepare_profile(&mut self, core: &Core) -> Result {
+        let mut profilers = self.list.iter_mut().filter_map(|callback| callback.as_profiler());
+        let Some(profiler) = profilers.next() else { return Ok(()) };
+        if profilers.next().is_some() {
+            return Err(Error::new("profile", "two profilers of one fit").help("leave one of them out"));
+        }
+        profiler.prepare(core.executor())
+    }
+
+    fn profiler(&mut self) -> Option<&mut Profiler> {
+        self.list.iter_mut().find_map(|callback| callback.as_profiler())
+    }
+
+    /// Whether [`profile_step`](Callbacks::profile_step) has anything to do.
+    pub(crate) fn are_profiled(&mut self) -> bool {
+        self.profiler().is_some()
+    }
+
+    /// So many steps of the fit are done.
+    pub(crate) fn profile_step(&mut self, core: &Core, number: usize) -> Result {
+        self.profiler().map_or(Ok(()), |profiler| profiler.at_step(core.executor(), number))
+    }
+
+    /// The fit is over, with or without success.
+    pub(crate) fn profile_done(&mut self, core: &Core) {
+        if let Some(profiler) = self.profiler() {
+            profiler.finish(core.executor());
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) use snapshot::Plan;
 pub use state::State;
 pub use terminate_on_nan::TerminateOnNaN;
 
+use crate::profile::Profiler;
 use carnyx_graph::Result;
 
 /// Something that happens around epochs and batches. Every method does nothing unless it is written.
@@ -463,6 +464,12 @@ pub trait Callback {
     fn as_backup(&mut self) -> Option<&mut BackupAndRestore> {
         None
     }
+
+    /// The profiler, if this is one: it is asked before each step, without the numbers of the step.
+    #[doc(hidden)]
+    fn as_profiler(&mut self) -> Option<&mut Profiler> {
+        None
+    }
 }
 
 macro_rules! forwarded {
@@ -499,6 +506,10 @@ macro_rules! forwarded {
 
             fn as_backup(&mut self) -> Option<&mut BackupAndRestore> {
                 (**self).as_backup()
+            }
+
+            fn as_profiler(&mut self) -> Option<&mut Profiler> {
+                (**self).as_profiler()
             }
         }
     )* };

@@ -8,6 +8,7 @@ use super::trace::{Core, Phase};
 use crate::data::Data;
 use crate::fit::EVALUATION_BATCH;
 use crate::history::{History, Logs};
+use crate::profile::marks::Marks;
 use carnyx_graph::op::Op;
 use carnyx_graph::{Bindings, Error, Feed, Result, Tensor, Variable, in_order};
 use std::collections::{HashMap, HashSet};
@@ -50,7 +51,8 @@ impl Core {
             (0..heads.len()).flat_map(|i| (i..heads.len()).map(move |j| (i, j))).collect();
         let products: Vec<Tensor> = pairs.iter().map(|&(i, j)| product(i, j)).collect();
         let graph = carnyx_graph::Graph::capture(&products, &[])?;
-        let mut program = self.prepare(key, graph, Vec::new())?;
+        let marks = Marks::of(self.executor());
+        let mut program = self.prepare(key, graph, Vec::new(), (&marks, marks.begin()))?;
         let arrays: Vec<_> = data.arrays().collect();
         let feeds: Vec<Feed> = program.feeds.iter().map(|&i| Feed::Part(arrays[i], 0, rows)).collect();
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);

@@ -11,6 +11,8 @@ use crate::history::{History, Logs};
 use crate::losses::Objective;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
+use crate::profile::StepKind;
+use crate::profile::marks::Marks;
 use crate::steps::{Steps, emptied};
 use crate::{Forks, Layer, Tree};
 use carnyx_graph::array::Storage;
@@ -540,7 +542,13 @@ fn predict(
     let mut current: Option<Prepared> = None;
     let (mut batch, mut first) = (0, 0);
     call(Moment::PredictBegin, 0)?;
-    while steps.advance(core)? {
+    let marks = Marks::of(core.executor());
+    loop {
+        let began = marks.begin();
+        if !steps.advance(core)? {
+            break;
+        }
+        marks.input(began);
         call(Moment::PredictBatchBegin, batch)?;
         let rows = steps.num_rows();
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {
@@ -550,6 +558,9 @@ fn predict(
         let Some(program) = &mut current else { continue };
         if steps.are_streamed() || batch == 0 {
             program.check_inputs(steps.data().inputs()).map_err(|error| error.at(site))?;
+        }
+        if began.is_some() {
+            program.describe(&marks);
         }
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
@@ -577,6 +588,7 @@ fn predict(
             }
         }
         call(Moment::PredictBatchEnd, batch)?;
+        marks.step(began, StepKind::Prediction, batch, rows);
         (batch, first) = (batch + 1, first + rows);
     }
     core.keep_if_any(current);

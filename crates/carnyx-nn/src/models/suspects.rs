@@ -8,6 +8,7 @@ use super::trace::{Answer, Core, Phase, e_at, placeholders};
 use crate::data::{Data, Role};
 use crate::fit::EVALUATION_BATCH;
 use crate::losses::count;
+use crate::profile::marks::Marks;
 use crate::weights::Classes;
 use carnyx_graph::{Array, Bindings, Error, Feed, Graph, Result, Tensor};
 use std::fmt;
@@ -190,7 +191,8 @@ fn judge(
         let losses = loss.per_sample(&targets[answer.target], prediction);
         losses.check().map_err(|error| e_at(error, site).note(format!("in the loss `{}`", loss.name())))?;
         let graph = Graph::capture(&[losses, probabilities(prediction, are_logits)], &[])?;
-        let mut program = core.prepare(key, graph, Vec::new())?;
+        let marks = Marks::of(core.executor());
+        let mut program = core.prepare(key, graph, Vec::new(), (&marks, marks.begin()))?;
         let feeds: Vec<Feed> = program.feeds.iter().map(|&i| Feed::Part(arrays[i], first, rows)).collect();
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);
         program.session.run(&Bindings { inputs: &feeds, captured, variables, seed: core.seed, step: 0 })?;

@@ -14,9 +14,12 @@ use crate::layer::free_name;
 use crate::losses::{Loss, Objective, Term, count, list};
 use crate::metrics::{Metric, Tally};
 use crate::optimizers::Optimizer;
+use crate::profile::StepKind;
+use crate::profile::marks::Marks;
 use crate::regularizers;
 use carnyx_graph::{
-    Array, DType, Dim, Effect, Error, Executor, Facts, Graph, Mode, Result, Session, Shape, Tensor, Variable,
+    Aim, Array, DType, Dim, Effect, Error, Executor, Facts, Gradients, Graph, Mode, Result, Session, Shape,
+    Tensor, Variable,
 };
 use std::collections::HashSet;
 use std::panic::Location;
@@ -37,6 +40,15 @@ pub(crate) enum Phase {
 impl Phase {
     fn mode(self) -> Mode {
         if self == Phase::Train { Mode::Training } else { Mode::Inference }
+    }
+
+    /// The kind of the steps that such a program takes.
+    fn kind(self) -> StepKind {
+        match self {
+            Phase::Train => StepKind::Training,
+            Phase::Evaluate => StepKind::Evaluation,
+            Phase::Predict => StepKind::Prediction,
+        }
     }
 }
 
@@ -66,9 +78,20 @@ pub(crate) struct Prepared {
     compared: Vec<(Kind, usize, Shape)>,
     /// The tables that rows are looked up in by the data's ids.
     tables: Vec<ids::Table>,
+    /// Whether the session knows the layers of its tasks, which only recordings ask for.
+    is_described: bool,
 }
 
 impl Prepared {
+    /// Gets ready for runs that are recorded.
+    pub(crate) fn describe(&mut self, marks: &Marks) {
+        if !std::mem::replace(&mut self.is_described, true) {
+            let began = marks.begin();
+            self.session.describe(&self.graph);
+            marks.planning(began, self.key.phase.kind(), self.key.rows);
+        }
+    }
+
     /// Whether each id in the inputs has a row in the table that it is looked up in.
     pub(crate) fn check_inputs(&self, inputs: &[Array]) -> Result {
         ids::check(&self.tables, &self.feeds, inputs)
@@ -297,6 +320,8 @@ impl Core {
         {
             return Ok(program);
         }
+        let marks = Marks::of(self.executor());
+        let began = marks.begin();
         let step = self.describe_step(&key, site)?;
         // Variables that no output depends on have no shape yet, and nothing to learn.
         let learns = |v: &&Variable| v.is_trainable() && v.shape().is_some();
@@ -309,9 +334,11 @@ impl Core {
                 .help("leave out what has none on the way to the loss: `Heaviside`, `Sign`, comparisons, `arg_max`, `stop_gradient`"));
         }
         let mut updates = optimizer.update(&gradients).pairs().to_vec();
+        let aims = step.aims_of_training(&gradients, &updates);
         updates.extend(step.updates);
-        let graph = Graph::capture(&[step.loss], &updates).map_err(|e| e_at(e, site))?.guarded_by(0);
-        self.prepare(key, graph, step.compared)
+        let graph =
+            Graph::capture_for(&[step.loss], &updates, &aims).map_err(|e| e_at(e, site))?.guarded_by(0);
+        self.prepare(key, graph, step.compared, (&marks, began))
     }
 
     /// The graph of the step of training that was used last, if its program is at rest.
@@ -334,9 +361,12 @@ impl Core {
         {
             return Ok(program);
         }
+        let marks = Marks::of(self.executor());
+        let began = marks.begin();
         let step = self.describe_step(&key, site)?;
-        let graph = Graph::capture(&[step.loss], &step.updates).map_err(|e| e_at(e, site))?;
-        self.prepare(key, graph, step.compared)
+        let aims = step.aims();
+        let graph = Graph::capture_for(&[step.loss], &step.updates, &aims).map_err(|e| e_at(e, site))?;
+        self.prepare(key, graph, step.compared, (&marks, began))
     }
 
     /// The program that predicts from `rows` samples.
@@ -352,9 +382,11 @@ impl Core {
         {
             return Ok(program);
         }
+        let marks = Marks::of(self.executor());
+        let began = marks.begin();
         let outputs = self.network.outputs(&placeholders(&key, "input", &key.inputs), site)?;
         let graph = Graph::capture(&outputs, &[])?;
-        self.prepare(key, graph, Vec::new())
+        self.prepare(key, graph, Vec::new(), (&marks, began))
     }
 
     pub(super) fn prepare(
@@ -362,18 +394,25 @@ impl Core {
         key: Key,
         graph: Graph,
         compared: Vec<(Kind, usize, Shape)>,
+        (marks, began): (&Marks, Option<u64>),
     ) -> Result<Prepared> {
         initialize_on(self.executor(), &graph.variables, self.seed)?;
         let feeds = graph.inputs.iter().map(|slot| feed_of(&slot.name, &key)).collect();
         let structure = graph.key();
         // A model that is traced at every step mostly traces what it traced before.
         let known = self.dynamic.then(|| self.take(|p| p.key == key && p.graph.key() == structure)).flatten();
-        let session = match known {
-            Some(program) => program.session,
-            None => self.executor().compile(&graph)?.session(),
+        let (session, is_described) = match known {
+            Some(program) => (program.session, program.is_described),
+            None => (self.executor().compile(&graph)?.session(), false),
         };
         let tables = ids::tables(&graph);
-        Ok(Prepared { key, graph, session, feeds, compared, tables })
+        let mut program = Prepared { key, graph, session, feeds, compared, tables, is_described };
+        if began.is_some() {
+            program.is_described = true;
+            program.session.describe(&program.graph);
+            marks.planning(began, program.key.phase.kind(), program.key.rows);
+        }
+        Ok(program)
     }
 
     /// Loss and totals for one batch.
@@ -454,7 +493,7 @@ impl Core {
             }
         }
         let heads = terms.iter().zip(weighted).map(|((output, _), loss)| (names[*output].clone(), loss));
-        Ok(Described { loss: total, updates, compared, heads: heads.collect() })
+        Ok(Described { outputs, loss: total, updates, compared, heads: heads.collect() })
     }
 
     fn new_scores(
@@ -598,11 +637,38 @@ pub(crate) struct Answer {
 
 /// One batch, described.
 pub(super) struct Described {
+    outputs: Vec<Tensor>,
     pub(super) loss: Tensor,
     updates: Vec<(Variable, Tensor)>,
     compared: Vec<(Kind, usize, Shape)>,
     /// The loss of each output that has one, with its weight.
     pub(super) heads: Vec<(Arc<str>, Tensor)>,
+}
+
+impl Described {
+    /// What is computed for what, in an evaluation.
+    fn aims(&self) -> Vec<Aim> {
+        let outputs = self.outputs.iter().map(|output| Aim::new("forward", output));
+        let metrics = self.updates.iter().map(|(_, value)| Aim::new("metrics", value));
+        outputs.chain([Aim::new("loss", &self.loss)]).chain(metrics).collect()
+    }
+
+    /// The same in training. What an optimizer does for a weight belongs to the layer that reads it.
+    fn aims_of_training(&self, gradients: &Gradients, updates: &[(Variable, Tensor)]) -> Vec<Aim> {
+        let mut aims = self.aims();
+        // Before the metrics, which may look at what training needs anyway.
+        let metrics = aims.split_off(self.outputs.len() + 1);
+        aims.extend(gradients.cotangents().map(|(of, cotangent)| Aim::new("backward", cotangent).beside(of)));
+        let (weights, others): (Vec<_>, Vec<_>) =
+            updates.iter().partition(|(variable, _)| gradients.of(variable).is_some());
+        let update = |(variable, value): &(Variable, Tensor)| {
+            Aim::new("optimizer", value).beside(&Tensor::read(variable))
+        };
+        aims.extend(weights.into_iter().map(update));
+        aims.extend(others.iter().map(|(_, value)| Aim::new("optimizer", value)));
+        aims.extend(metrics);
+        aims
+    }
 }
 
 /// That training can make a loss small.

@@ -4,7 +4,16 @@
 //! the recording began, whole numbers. Invariants of recorded profiles: the spans of one thread do not overlap and are
 //! ordered by their beginning, thread by thread; the spans of a step lie within it.
 
+mod assemble;
+pub(crate) mod marks;
 mod names;
+mod profiler;
+mod report;
+mod verdict;
+
+pub use profiler::Profiler;
+pub use report::{Report, Row};
+pub use verdict::Bound;
 
 use std::sync::Arc;
 

@@ -1,0 +1,66 @@
+//! What the training loop writes into a recording beside the runs of programs: steps, waiting for data, callbacks,
+//! planning.
+//!
+//! Invariant: where nobody records, each question costs one look at a flag.
+
+use super::StepKind;
+use carnyx_graph::Executor;
+use carnyx_graph::trace::{Mark, Tracer};
+use std::sync::Arc;
+
+/// A mark: samples are fetched.
+pub(crate) const INPUT: &str = "input";
+/// A mark: a callback is at work.
+pub(crate) const CALLBACK: &str = "callback";
+/// A mark: a model is traced and a program planned.
+pub(crate) const PLANNING: &str = "planning";
+
+impl StepKind {
+    /// The kind of a step's mark.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            StepKind::Training => "training",
+            StepKind::Evaluation => "evaluation",
+            StepKind::Prediction => "prediction",
+        }
+    }
+}
+
+/// The way to the recording of one executor.
+pub(crate) struct Marks(Option<Arc<dyn Tracer>>);
+
+impl Marks {
+    pub(crate) fn of(executor: &dyn Executor) -> Marks {
+        Marks(executor.tracer().cloned())
+    }
+
+    /// The moment, if somebody records.
+    pub(crate) fn begin(&self) -> Option<u64> {
+        self.0.as_ref().filter(|tracer| tracer.is_recording()).map(|tracer| tracer.now())
+    }
+
+    /// What began at `begin`, if that was recorded, ends.
+    pub(crate) fn end(&self, begin: Option<u64>, mark: impl FnOnce() -> Mark) {
+        if let (Some(begin), Some(tracer)) = (begin, &self.0) {
+            tracer.mark(Mark { begin, end: tracer.now(), ..mark() });
+        }
+    }
+
+    /// Samples were fetched.
+    pub(crate) fn input(&self, begin: Option<u64>) {
+        self.end(begin, || Mark::of(INPUT));
+    }
+
+    /// A step is over.
+    pub(crate) fn step(&self, begin: Option<u64>, kind: StepKind, number: usize, rows: usize) {
+        self.end(begin, || Mark { number, size: rows, ..Mark::of(kind.mark()) });
+    }
+
+    /// A program for so many rows was planned.
+    pub(crate) fn planning(&self, begin: Option<u64>, kind: StepKind, rows: usize) {
+        self.end(begin, || Mark {
+            name: Some(format!("plan {kind}, {rows} rows").into()),
+            ..Mark::of(PLANNING)
+        });
+    }
+}
