@@ -447,7 +447,7 @@ fn files_of_keras_predict_what_keras_predicted() -> Result {
 
 /// The message of a mistake in a file, without the folder that it lies in.
 #[track_caller]
-fn assert_file_message<T>(name: &str, folder: &Folder, result: Result<T>) {
+pub(crate) fn assert_file_message<T>(name: &str, folder: &Folder, result: Result<T>) {
     let Err(error) = result else { panic!("{name}: an error was expected") };
     assert_eq!(error.code(), "file", "{error}");
     let text = format!("{error}\n").replace(&format!("{}/", folder.0.display()), "");

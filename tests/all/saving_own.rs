@@ -113,8 +113,8 @@ impl Rule for Signs {
         "signs"
     }
 
-    fn learning_rate(&self) -> f64 {
-        0.01
+    fn learning_rate(&self) -> LearningRate {
+        0.01.into()
     }
 
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, _: &mut Slots) -> Tensor {

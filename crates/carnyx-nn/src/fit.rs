@@ -5,6 +5,7 @@
 //! that one long fit would have seen.
 
 mod options;
+mod rates;
 
 pub use options::Fit;
 
@@ -18,9 +19,12 @@ use crate::optimizers::Optimizer;
 use crate::profile::StepKind;
 use crate::profile::marks::Marks;
 use crate::progress::{Progress, Verbosity};
+use crate::saving::describe_schedule;
 use crate::steps::{Batch, Steps, emptied};
+use crate::steps::{Steps, emptied};
 use carnyx_graph::graph::Body;
 use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
+use rates::{check_schedule, warn_of_long_warm_up};
 use std::ops::Range;
 use std::panic::Location;
 
@@ -123,8 +127,12 @@ fn learn(
     let mut run = Running::new(optimizer, steps, site);
     (run.epoch, run.epochs) = (first_epoch, first_epoch + options.epochs);
     run.watched.history.first_epoch = first_epoch;
+    check_schedule(&run)?;
+    warn_of_long_warm_up(&run, &mut progress);
+    run.follow_schedule(run.optimizer.iterations()?)?;
     let watching = Watching { validation: validation.is_some(), others: options.head_report };
     let optimizer_name = run.optimizer.name();
+    let schedule = run.optimizer.schedule().map(describe_schedule);
     callbacks.begin(core, &mut run, watching, |core| {
         let apart = validation.as_ref().filter(|_| options.validation_split == 0.0);
         let plan = Plan::new(core, optimizer_name, [Some(&data), apart.map(|validation| &validation.first)])
@@ -133,8 +141,12 @@ fn learn(
             .with("shuffling", options.shuffle)
             .with("seed", pass.seed)
             .with("first epoch", first_epoch);
-        match options.steps_per_epoch {
+        let plan = match options.steps_per_epoch {
             Some(steps) => plan.with("steps of an epoch", steps),
+            None => plan,
+        };
+        match schedule {
+            Some(schedule) => plan.with("schedule of the learning rate", schedule),
             None => plan,
         }
     })?;
@@ -164,11 +176,15 @@ fn learn(
         if options.head_report {
             core.measure_heads(&data, site, &mut run.logs)?;
         }
+        if run.optimizer.schedule().is_some() {
+            run.logs.set("learning_rate", run.optimizer.learning_rate);
+        }
         progress.end(run.step, &run.logs);
         core.epochs_trained = run.epoch + 1;
         callbacks.call(Moment::EpochEnd, core, &mut run)?;
         run.watched.history.epochs.push(run.logs.clone());
         (run.epoch, run.step) = (run.epoch + 1, 0);
+        run.follow_schedule(run.optimizer.iterations()?)?;
         callbacks.epoch_done(core, &mut run)?;
     }
     run.optimizer.assign_averages(&core.network.variables)?;
@@ -281,6 +297,7 @@ fn train_epoch(
             program.describe(&marks);
         }
         run.optimizer.synchronize()?;
+        run.optimizer.synchronize().map_err(|error| error.at(pass.site))?;
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
         let bindings = Bindings {
@@ -309,6 +326,7 @@ fn train_epoch(
         no_feeds = emptied(feeds);
         iteration += 1;
         run.step += 1;
+        run.follow_schedule(iteration)?;
         if watched {
             core.results_into(&mut run.logs, "")?;
             run.step -= 1;

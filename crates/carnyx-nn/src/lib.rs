@@ -30,6 +30,7 @@ pub mod profile;
 mod progress;
 pub mod regularizers;
 mod saving;
+pub mod schedules;
 mod steps;
 mod weights;
 
@@ -72,4 +73,8 @@ pub use regularizers::{L1, L1L2, L2, OrthogonalRegularizer, Regularizer};
 #[doc(hidden)]
 pub use saving::Config;
 pub use saving::{SaveReport, SaveWeights, load, load_network};
+pub use schedules::{
+    CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, OneCycle,
+    PiecewiseConstantDecay, PolynomialDecay, PowerDecay, Schedule, Warmup,
+};
 pub use weights::ClassWeight;

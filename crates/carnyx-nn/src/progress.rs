@@ -1,5 +1,5 @@
-//! What a fit prints while it runs: with the warnings in `diversity.rs`, `saving/report.rs` and `callbacks/disk.rs`, the
-//! only places that write to the terminal.
+//! What a fit prints while it runs, warnings included: with those in `diversity.rs`, `saving/report.rs` and
+//! `callbacks/disk.rs`, the only places that write to the terminal.
 //!
 //! On a terminal, a bar that is redrawn at most ten times a second; elsewhere (a file, a pipe) one line for each
 //! epoch. The clock is looked at every few steps only. Invariant: a failing write (a closed pipe) is ignored, so
@@ -80,6 +80,18 @@ impl Progress {
         if self.has_lines() {
             print(&format!("{line}\n"));
         }
+    }
+
+    /// A warning on standard error, unless nothing is to be printed.
+    pub(crate) fn warn(&mut self, text: &str) {
+        if self.style == Verbosity::Silent {
+            return;
+        }
+        if std::mem::take(&mut self.line) > 0 {
+            print("\n");
+        }
+        // Nobody may be reading any more: the training goes on.
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 
     /// An epoch of `steps` steps begins, 0 if their number is not known; `epoch` is counted from 0.

@@ -114,8 +114,8 @@ impl Rule for Lion {
         "lion"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.0
+    fn learning_rate(&self) -> LearningRate {
+        self.0.into()
     }
 
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {

@@ -34,6 +34,12 @@ pub use crate::{BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategor
 #[doc(no_inline)]
 pub use crate::{MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError};
 
+// Learning rates that change.
+#[doc(no_inline)]
+pub use crate::{CosineDecay, ExponentialDecay, LearningRate, OneCycle, PiecewiseConstantDecay};
+#[doc(no_inline)]
+pub use crate::{Schedule, Warmup};
+
 // Penalties and bounds of weights.
 #[doc(no_inline)]
 pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};

@@ -17,6 +17,7 @@ mod optimizers;
 mod preprocessing;
 pub(crate) mod recorded;
 mod rules;
+pub(crate) mod schedules;
 mod tensorboard;
 mod training;
 mod weights;

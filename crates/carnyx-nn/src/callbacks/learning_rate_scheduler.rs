@@ -7,7 +7,8 @@ use carnyx_graph::{Error, Result};
 /// fits of the model, and of the rate so far. Each epoch's rate is in the logs, as `learning_rate`.
 ///
 /// # Errors
-/// `callback`, if the function gives a rate that is not a finite number from 0 on.
+/// `callback`, if the function gives a rate that is not a finite number from 0 on, or if the optimizer's rate follows a
+/// [schedule](crate::schedules).
 ///
 /// # Example
 /// ```
@@ -39,6 +40,10 @@ impl<F: FnMut(usize, f64) -> f64> LearningRateScheduler<F> {
 }
 
 impl<F: FnMut(usize, f64) -> f64> Callback for LearningRateScheduler<F> {
+    fn on_train_begin(&mut self, run: &mut Run) -> Result {
+        run.check_no_schedule("LearningRateScheduler")
+    }
+
     fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
         let rate = (self.schedule)(run.epoch, run.optimizer.learning_rate);
         if !(rate.is_finite() && rate >= 0.0) {

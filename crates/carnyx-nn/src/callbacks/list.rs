@@ -157,6 +157,9 @@ impl Callbacks<'_> {
         if watching.validation {
             names.extend(core.score_names().map(|name| format!("val_{name}")));
         }
+        if run.optimizer.schedule().is_some() {
+            names.push("learning_rate".to_owned());
+        }
         run.watched.others = watching.others;
         for callback in &self.list {
             match callback.added_names() {

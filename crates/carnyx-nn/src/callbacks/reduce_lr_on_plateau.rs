@@ -11,7 +11,8 @@ use carnyx_graph::{Error, Result};
 ///
 /// # Errors
 /// `callback`, before the first epoch where it can be known: if there is no number of that name, if its name does not
-/// tell which way is better, or if the factor makes the rate no smaller.
+/// tell which way is better, if the factor makes the rate no smaller, or if the optimizer's rate follows a
+/// [schedule](crate::schedules).
 ///
 /// # Example
 /// ```
@@ -157,6 +158,7 @@ impl Callback for ReduceLROnPlateau {
                 .label("a factor below 1 and from 0 on makes it smaller")
                 .help("`.factor(0.1)` is the default"));
         }
+        run.check_no_schedule("ReduceLROnPlateau")?;
         self.monitor.check("ReduceLROnPlateau", run)?;
         (self.best, self.wait, self.cooling) = (None, 0, 0);
         Ok(())

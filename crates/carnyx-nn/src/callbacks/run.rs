@@ -6,6 +6,7 @@ use crate::models::trace::Core;
 use crate::optimizers::Optimizer;
 use crate::saving;
 use carnyx_graph::{Array, Graph, Result, Variable};
+use carnyx_graph::{Error, Result, Variable};
 use std::panic::Location;
 use std::path::Path;
 
@@ -34,7 +35,8 @@ pub struct Run<'a> {
     pub steps: usize,
     /// Loss and metrics so far: means since the epoch began; at its end with those of the validation data.
     pub logs: &'a mut Logs,
-    /// The optimizer, to change its learning rate.
+    /// The optimizer, to change its learning rate. Where that follows a [schedule](crate::schedules), it is the rate of the
+    /// next step, and not to be changed.
     pub optimizer: &'a mut Optimizer,
     pub(super) state: &'a Watched,
     batch_loss: Option<f64>,
@@ -232,6 +234,17 @@ impl Run<'_> {
         self.core.network.module.save_weights(path)
     }
 
+    /// For callbacks that change the learning rate: that no schedule says it.
+    pub(super) fn check_no_schedule(&self, callback: &str) -> Result {
+        let Some(schedule) = self.optimizer.schedule() else { return Ok(()) };
+        let title = format!("`{callback}` changes the learning rate, which follows a schedule");
+        Err(Error::new("callback", title)
+            .label(format!("the schedule `{}` says the rate of every step", schedule.name()))
+            .help(
+                "leave one of them out, or give the optimizer a number: `optimizer.set_learning_rate(0.01)`",
+            ))
+    }
+
     /// Whether the model can be saved as a whole.
     pub(super) fn check_can_save(&self) -> Result {
         saving::check_can_save(self.core, self.optimizer, self.state.site)
@@ -288,6 +301,13 @@ impl<'a> Running<'a> {
             stopped: false,
             watched,
         }
+    }
+
+    /// Goes on to the learning rate of the next step, if a schedule says it; so many steps are done.
+    pub(crate) fn follow_schedule(&mut self, iterations: u64) -> Result {
+        let share = if self.steps == 0 { 0.0 } else { self.step as f64 / self.steps as f64 };
+        let followed = self.optimizer.follow(iterations, (self.epoch as f64, share));
+        followed.map_err(|error| error.at(self.watched.site))
     }
 
     /// The same for a callback.

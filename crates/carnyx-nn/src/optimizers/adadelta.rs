@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Steps as large as the recent ones were, relative to the gradient; hardly any learning rate is needed.
@@ -24,9 +25,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Zeiler, [*ADADELTA: An Adaptive Learning Rate Method*](https://arxiv.org/abs/1212.5701), 2012;
 /// [`keras.optimizers.Adadelta`](https://keras.io/api/optimizers/adadelta/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adadelta {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     rho: f64,
     epsilon: f64,
 }
@@ -39,8 +40,8 @@ impl Adadelta {
     /// use carnyx_nn::optimizers::{Adadelta, Optimizer};
     /// assert_eq!(Optimizer::new(Adadelta::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Adadelta {
-        Adadelta { learning_rate, rho: 0.95, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adadelta {
+        Adadelta { learning_rate: learning_rate.into(), rho: 0.95, epsilon: 1e-7 }
     }
 
     /// How slowly the running averages forget.
@@ -84,8 +85,8 @@ impl Rule for Adadelta {
         "adadelta"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Array, Tensor, Variable};
 
 /// Steps relative to the size of the weights, scaled by averages that a matrix keeps for its rows and columns only: as
@@ -25,9 +26,9 @@ use carnyx_graph::{Array, Tensor, Variable};
 ///
 /// Reference: Shazeer and Stern, [*Adafactor: Adaptive Learning Rates with Sublinear Memory
 /// Cost*](https://arxiv.org/abs/1804.04235), 2018; [`keras.optimizers.Adafactor`](https://keras.io/api/optimizers/Adafactor/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adafactor {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_2_decay: f64,
     epsilon_1: f64,
     epsilon_2: f64,
@@ -43,9 +44,9 @@ impl Adafactor {
     /// use carnyx_nn::optimizers::{Adafactor, Optimizer};
     /// assert_eq!(Optimizer::new(Adafactor::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Adafactor {
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adafactor {
         Adafactor {
-            learning_rate,
+            learning_rate: learning_rate.into(),
             beta_2_decay: -0.8,
             epsilon_1: 1e-30,
             epsilon_2: 1e-3,
@@ -124,8 +125,8 @@ impl Rule for Adafactor {
         "adafactor"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Array, Tensor, Variable};
 
 /// Steps that become smaller the more a weight has moved: rare features keep large ones.
@@ -21,9 +22,9 @@ use carnyx_graph::{Array, Tensor, Variable};
 ///
 /// Reference: Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*,
 /// 2011; [`keras.optimizers.Adagrad`](https://keras.io/api/optimizers/adagrad/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adagrad {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     initial_accumulator: f64,
     epsilon: f64,
 }
@@ -36,8 +37,8 @@ impl Adagrad {
     /// use carnyx_nn::optimizers::{Adagrad, Optimizer};
     /// assert_eq!(Optimizer::new(Adagrad::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Adagrad {
-        Adagrad { learning_rate, initial_accumulator: 0.1, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adagrad {
+        Adagrad { learning_rate: learning_rate.into(), initial_accumulator: 0.1, epsilon: 1e-7 }
     }
 
     /// What the sums of squares begin with.
@@ -81,8 +82,8 @@ impl Rule for Adagrad {
         "adagrad"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

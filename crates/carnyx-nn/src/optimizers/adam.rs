@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Steps of nearly equal size in each direction, whatever the size of the gradient.
@@ -22,9 +23,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Kingma and Ba, [*Adam: A Method for Stochastic Optimization*](https://arxiv.org/abs/1412.6980), 2014;
 /// [`keras.optimizers.Adam`](https://keras.io/api/optimizers/adam/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adam {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -39,8 +40,14 @@ impl Adam {
     /// use carnyx_nn::{Adam, Optimizer};
     /// assert_eq!(Optimizer::new(Adam::new(1e-3)).learning_rate, 1e-3);
     /// ```
-    pub fn new(learning_rate: f64) -> Adam {
-        Adam { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adam {
+        Adam {
+            learning_rate: learning_rate.into(),
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+            amsgrad: false,
+        }
     }
 
     /// How slowly the running averages of the gradient and of its square forget.
@@ -121,8 +128,8 @@ impl Rule for Adam {
         }
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {

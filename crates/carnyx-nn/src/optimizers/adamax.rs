@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Adam with the greatest recent gradient in place of its root mean square: no gradient takes a larger step than the
@@ -23,9 +24,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Kingma and Ba, [*Adam: A Method for Stochastic Optimization*](https://arxiv.org/abs/1412.6980), section
 /// 7.1, 2014; [`keras.optimizers.Adamax`](https://keras.io/api/optimizers/adamax/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adamax {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -39,8 +40,8 @@ impl Adamax {
     /// use carnyx_nn::optimizers::{Adamax, Optimizer};
     /// assert_eq!(Optimizer::new(Adamax::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Adamax {
-        Adamax { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adamax {
+        Adamax { learning_rate: learning_rate.into(), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 
     /// How slowly the running averages forget.
@@ -84,8 +85,8 @@ impl Rule for Adamax {
         "adamax"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -1,6 +1,7 @@
 //! AdamW: Adam with weights that decay.
 
 use super::{Adam, Rule, Setting, Slots, Step};
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// [`Adam`] with weights that decay apart from the gradient: `w ← w - 0.004 η w` before each step, or another share
@@ -15,7 +16,7 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Loshchilov and Hutter, [*Decoupled Weight Decay Regularization*](https://arxiv.org/abs/1711.05101), 2017;
 /// [`keras.optimizers.AdamW`](https://keras.io/api/optimizers/adamw/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AdamW {
     adam: Adam,
 }
@@ -28,7 +29,7 @@ impl AdamW {
     /// use carnyx_nn::optimizers::{AdamW, Optimizer};
     /// assert_eq!(Optimizer::new(AdamW::new(1e-3)).learning_rate, 1e-3);
     /// ```
-    pub fn new(learning_rate: f64) -> AdamW {
+    pub fn new(learning_rate: impl Into<LearningRate>) -> AdamW {
         AdamW { adam: Adam::new(learning_rate) }
     }
 
@@ -84,7 +85,7 @@ impl Rule for AdamW {
         "adamw"
     }
 
-    fn learning_rate(&self) -> f64 {
+    fn learning_rate(&self) -> LearningRate {
         self.adam.learning_rate()
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Array, Tensor, Variable};
 
 /// The weight that would have been best for all gradients so far, under penalties that make many weights exactly zero:
@@ -23,9 +24,9 @@ use carnyx_graph::{Array, Tensor, Variable};
 ///
 /// Reference: McMahan et al., *Ad Click Prediction: a View from the Trenches*, 2013;
 /// [`keras.optimizers.Ftrl`](https://keras.io/api/optimizers/ftrl/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ftrl {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     learning_rate_power: f64,
     initial_accumulator: f64,
     l1: f64,
@@ -42,9 +43,9 @@ impl Ftrl {
     /// use carnyx_nn::optimizers::{Ftrl, Optimizer};
     /// assert_eq!(Optimizer::new(Ftrl::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Ftrl {
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Ftrl {
         Ftrl {
-            learning_rate,
+            learning_rate: learning_rate.into(),
             learning_rate_power: -0.5,
             initial_accumulator: 0.1,
             l1: 0.0,
@@ -151,8 +152,8 @@ impl Rule for Ftrl {
         "ftrl"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Adam's steps, stretched to the length of the weights that they change: for large batches.
@@ -23,9 +24,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: You et al., [*Large Batch Optimization for Deep Learning*](https://arxiv.org/abs/1904.00962), 2019;
 /// [`keras.optimizers.Lamb`](https://keras.io/api/optimizers/lamb/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lamb {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -39,8 +40,8 @@ impl Lamb {
     /// use carnyx_nn::optimizers::{Lamb, Optimizer};
     /// assert_eq!(Optimizer::new(Lamb::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Lamb {
-        Lamb { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Lamb {
+        Lamb { learning_rate: learning_rate.into(), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 
     /// How slowly the running averages forget.
@@ -84,8 +85,8 @@ impl Rule for Lamb {
         "lamb"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Steps of one size in every direction: the sign of a momentum. Wants a learning rate three to ten times smaller than
@@ -22,9 +23,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Chen et al., [*Symbolic Discovery of Optimization Algorithms*](https://arxiv.org/abs/2302.06675), 2023;
 /// [`keras.optimizers.Lion`](https://keras.io/api/optimizers/lion/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lion {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_1: f64,
     beta_2: f64,
 }
@@ -37,8 +38,8 @@ impl Lion {
     /// use carnyx_nn::optimizers::{Lion, Optimizer};
     /// assert_eq!(Optimizer::new(Lion::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Lion {
-        Lion { learning_rate, beta_1: 0.9, beta_2: 0.99 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Lion {
+        Lion { learning_rate: learning_rate.into(), beta_1: 0.9, beta_2: 0.99 }
     }
 
     /// The share of the momentum in a step, and how slowly it forgets.
@@ -68,8 +69,8 @@ impl Rule for Lion {
         "lion"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

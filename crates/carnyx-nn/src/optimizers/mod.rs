@@ -2,9 +2,9 @@
 //!
 //! A [`Rule`] is pure arithmetic on tensors: the new weight from the old one, its gradient, and the slots that the
 //! rule remembers. An [`Optimizer`] is a rule at work: it owns the slots, counts the steps and holds the learning
-//! rate. What every optimizer can do beside its rule, such as clipping gradients, is chained on either of them
-//! ([`OptimizerOptions`]). All of it becomes part of the training program; the learning rate is a variable of it, so
-//! changing it between two steps plans nothing anew.
+//! rate, which may follow a [schedule](crate::schedules). What every optimizer can do beside its rule, such as clipping
+//! gradients, is chained on either of them ([`OptimizerOptions`]). All of it becomes part of the training program; the
+//! learning rate is a variable of it, so changing it between two steps plans nothing anew.
 
 mod adadelta;
 mod adafactor;
@@ -12,6 +12,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod adamw;
+mod following;
 mod ftrl;
 mod lamb;
 mod lion;
@@ -45,6 +46,7 @@ pub use sgd::Sgd;
 use crate::Forks;
 use crate::engine::Updates;
 use carnyx_graph::{Array, DType, Gradients, Result, Tensor, Variable};
+use following::Following;
 use rule::{Memory, made, slot_of};
 use std::fmt;
 use std::sync::Arc;
@@ -69,8 +71,12 @@ use std::sync::Arc;
 /// # Ok::<(), carnyx_graph::Error>(())
 /// ```
 pub struct Optimizer {
-    /// The size of the steps. May be changed at any time; the next step uses it.
+    /// The size of the steps. May be changed at any time; the next step uses it. While a
+    /// [schedule](crate::schedules) is set, it is what the schedule says of the next step, and another number is an error
+    /// at that step: [`set_learning_rate`](Optimizer::set_learning_rate) gives the schedule up.
     pub learning_rate: f64,
+    /// The schedule that says it, if there is one.
+    following: Option<Following>,
     rule: Arc<dyn Rule>,
     options: Options,
     /// What the rule remembers.
@@ -94,21 +100,26 @@ impl Optimizer {
     /// # let _ = &mut optimizer;
     /// ```
     pub fn new(rule: impl Rule) -> Optimizer {
-        let learning_rate = rule.learning_rate();
+        let first = rule.learning_rate();
         let iterations = Variable::from(Array::scalar(0i64)).untrained();
         iterations.set_path("optimizer/iterations");
-        let rate = Variable::from(Array::scalar(learning_rate as f32)).untrained();
+        let rate = Variable::from(Array::scalar(0f32)).untrained();
         rate.set_path("optimizer/learning_rate");
-        Optimizer {
-            learning_rate,
+        let mut optimizer = Optimizer {
+            learning_rate: 0.0,
+            following: None,
             options: Options { weight_decay: rule.default_weight_decay(), ..Options::default() },
             rule: Arc::new(rule),
             memory: Memory::new(),
             kept: Memory::new(),
             iterations,
             rate,
-            rate_in_variable: learning_rate,
-        }
+            rate_in_variable: 0.0,
+        };
+        optimizer.set_learning_rate(first);
+        // The variable has no axes and the type f32, and so has the value: it always fits.
+        let _ = optimizer.synchronize();
+        optimizer
     }
 
     /// The same optimizer once more, with the same variables: not a copy, but a second hold on it.
@@ -133,6 +144,7 @@ impl Optimizer {
         };
         Optimizer {
             learning_rate: self.learning_rate,
+            following: self.following.clone(),
             rule: self.rule.clone(),
             options: self.options.clone(),
             memory: self.memory.iter().map(slot).collect(),
@@ -191,18 +203,6 @@ impl Optimizer {
         variables
     }
 
-    /// The learning rate, and the one that the last step used: what a backup keeps of it.
-    pub(crate) fn rates(&self) -> [f64; 2] {
-        [self.learning_rate, self.rate_in_variable]
-    }
-
-    /// Takes back what [`rates`](Optimizer::rates) gave.
-    pub(crate) fn set_rates(&mut self, [rate, in_variable]: [f64; 2]) -> Result {
-        self.rate.assign(&Array::scalar(in_variable as f32))?;
-        (self.learning_rate, self.rate_in_variable) = (rate, in_variable);
-        Ok(())
-    }
-
     /// What a backup keeps beside the learning rate: the number of steps, and the slots.
     pub(crate) fn slots_and_count(&self) -> Vec<Variable> {
         let slots = self.kept.values().chain(self.memory.values());
@@ -212,7 +212,7 @@ impl Optimizer {
     /// That every setting is in its range and that the options do not contradict each other: what `fit` asks first.
     ///
     /// # Errors
-    /// `optimizer`, naming the setting, its value and its range.
+    /// `optimizer` or `schedule`, naming the setting, its value and its range.
     ///
     /// # Example
     /// ```
@@ -222,7 +222,7 @@ impl Optimizer {
     /// assert_eq!(error.title(), "`beta_2` of the optimizer `adam` is 1");
     /// ```
     pub fn check(&self) -> Result {
-        Setting::new("learning_rate", self.learning_rate, Bounds::NotNegative).check(self.name())?;
+        self.check_rate()?;
         self.rule.settings().iter().try_for_each(|setting| setting.check(self.name()))?;
         self.options.check(self.name())
     }
@@ -279,7 +279,8 @@ impl Optimizer {
     }
 
     pub(crate) fn set_iterations(&mut self, iterations: i64) -> Result {
-        self.iterations.assign(&Array::scalar(iterations))
+        self.iterations.assign(&Array::scalar(iterations))?;
+        self.follow_steps(iterations as u64)
     }
 
     /// The moving average of a weight, where the optimizer keeps one and has made a step.
@@ -352,24 +353,13 @@ impl Optimizer {
     /// ```
     #[track_caller]
     pub fn update(&mut self, gradients: &Gradients) -> Updates {
-        if let Err(error) = self.check() {
+        let steps = self.iterations().unwrap_or(0);
+        let checked = self.check().and_then(|()| self.follow_steps(steps)).and_then(|()| self.synchronize());
+        if let Err(error) = checked {
             let invalid = Tensor::invalid(error.at(std::panic::Location::caller()));
             return Updates::default().and(&self.iterations, invalid);
         }
-        // The variable has no axes and the type f32, and so has the value: it always fits.
-        let _ = self.synchronize();
-        let steps = self.iterations().unwrap_or(0);
         Updates::from(self.describe_updates(gradients)).at_step(steps)
-    }
-
-    /// Brings a changed [`learning_rate`](Optimizer::learning_rate) into the variable that programs read.
-    pub(crate) fn synchronize(&mut self) -> Result {
-        // Compared bit by bit, so that NaN is written once and not at every step.
-        if self.learning_rate.to_bits() != self.rate_in_variable.to_bits() {
-            self.rate.assign(&Array::scalar(self.learning_rate as f32))?;
-            self.rate_in_variable = self.learning_rate;
-        }
-        Ok(())
     }
 
     /// A number that no other optimizer has: programs that update other slots are other programs.

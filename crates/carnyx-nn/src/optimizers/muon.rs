@@ -2,6 +2,7 @@
 
 use super::{Adam, Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Steps of matrices in which every direction counts alike: their momentum is replaced by the nearest matrix with
@@ -30,7 +31,7 @@ use carnyx_graph::{Tensor, Variable};
 /// Training*](https://arxiv.org/abs/2502.16982), 2025; [`keras.optimizers.Muon`](https://keras.io/api/optimizers/muon/).
 #[derive(Clone, Debug)]
 pub struct Muon {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     adam_betas: (f64, f64),
     adam_weight_decay: f64,
     adam_rate_ratio: f64,
@@ -53,9 +54,9 @@ impl Muon {
     /// use carnyx_nn::optimizers::{Muon, Optimizer};
     /// assert_eq!(Optimizer::new(Muon::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Muon {
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Muon {
         Muon {
-            learning_rate,
+            learning_rate: learning_rate.into(),
             adam_betas: (0.9, 0.999),
             adam_weight_decay: 0.004,
             adam_rate_ratio: 1.0,
@@ -237,7 +238,9 @@ impl Muon {
 
     /// The rule of what is no matrix.
     fn adam(&self) -> Adam {
-        Adam::new(self.learning_rate).betas(self.adam_betas.0, self.adam_betas.1).epsilon(self.epsilon)
+        Adam::new(self.learning_rate.clone())
+            .betas(self.adam_betas.0, self.adam_betas.1)
+            .epsilon(self.epsilon)
     }
 
     /// A matrix near the nearest one with orthonormal rows, or columns if there are more rows.
@@ -267,8 +270,8 @@ impl Rule for Muon {
         "muon"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn default_weight_decay(&self) -> Option<f64> {

@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Array, Tensor, Variable};
 
 /// Adam that looks ahead as Nesterov's momentum does.
@@ -23,9 +24,9 @@ use carnyx_graph::{Array, Tensor, Variable};
 ///
 /// Reference: Dozat, *Incorporating Nesterov Momentum into Adam*, 2016;
 /// [`keras.optimizers.Nadam`](https://keras.io/api/optimizers/nadam/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Nadam {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -39,8 +40,8 @@ impl Nadam {
     /// use carnyx_nn::optimizers::{Nadam, Optimizer};
     /// assert_eq!(Optimizer::new(Nadam::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Nadam {
-        Nadam { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Nadam {
+        Nadam { learning_rate: learning_rate.into(), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 
     /// How slowly the running averages forget.
@@ -87,8 +88,8 @@ impl Rule for Nadam {
         "nadam"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

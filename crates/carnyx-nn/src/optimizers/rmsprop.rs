@@ -2,6 +2,7 @@
 
 use super::{Bounds, Rule, Setting, Slots, Step};
 use crate::Config;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Steps divided by a running root mean square of the gradient, so that steep and flat directions move alike.
@@ -23,9 +24,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Tieleman and Hinton, *Lecture 6.5: rmsprop*, 2012; Graves, [*Generating Sequences With Recurrent Neural
 /// Networks*](https://arxiv.org/abs/1308.0850), 2013; [`keras.optimizers.RMSprop`](https://keras.io/api/optimizers/rmsprop/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RmsProp {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     rho: f64,
     momentum: f64,
     epsilon: f64,
@@ -40,8 +41,14 @@ impl RmsProp {
     /// use carnyx_nn::optimizers::{Optimizer, RmsProp};
     /// assert_eq!(Optimizer::new(RmsProp::new(1e-2)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> RmsProp {
-        RmsProp { learning_rate, rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> RmsProp {
+        RmsProp {
+            learning_rate: learning_rate.into(),
+            rho: 0.9,
+            momentum: 0.0,
+            epsilon: 1e-7,
+            centered: false,
+        }
     }
 
     /// How slowly the running averages forget.
@@ -113,8 +120,8 @@ impl Rule for RmsProp {
         "rmsprop"
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -1,6 +1,7 @@
 //! What a rule is, and what it is given: the step, and what it remembers of the weight.
 
 use super::Setting;
+use crate::schedules::LearningRate;
 use carnyx_graph::{Array, DType, Tensor, Variable};
 use std::collections::BTreeMap;
 
@@ -11,14 +12,15 @@ use std::collections::BTreeMap;
 /// ```
 /// use carnyx_graph::Tensor;
 /// use carnyx_nn::optimizers::{Optimizer, Rule, Slots, Step};
+/// use carnyx_nn::schedules::LearningRate;
 ///
 /// struct SignDescent(f64);
 /// impl Rule for SignDescent {
 ///     fn name(&self) -> &'static str {
 ///         "sign_descent"
 ///     }
-///     fn learning_rate(&self) -> f64 {
-///         self.0
+///     fn learning_rate(&self) -> LearningRate {
+///         self.0.into()
 ///     }
 ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, _: &mut Slots) -> Tensor {
 ///         weight - gradient.sign() * &at.learning_rate
@@ -39,16 +41,15 @@ pub trait Rule: Send + Sync + 'static {
     /// ```
     fn name(&self) -> &'static str;
 
-    /// The learning rate at first.
+    /// The learning rate at first: a number, or a schedule that it follows.
     ///
     /// # Example
     /// ```
-    /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::Sgd;
     /// use carnyx_nn::optimizers::Rule;
-    /// assert_eq!(Rule::learning_rate(&Sgd::new(0.1)), 0.1);
+    /// assert!(Rule::learning_rate(&Sgd::new(0.1)).schedule().is_none());
     /// ```
-    fn learning_rate(&self) -> f64;
+    fn learning_rate(&self) -> LearningRate;
 
     /// What a saved file says of this rule; `None` if no file can describe it.
     #[doc(hidden)]
@@ -122,11 +123,12 @@ pub trait Rule: Send + Sync + 'static {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// struct Averaged;
     /// impl Rule for Averaged {
     ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
     ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
     ///         weight - mean * &at.learning_rate / at.warmth(0.9)
@@ -142,11 +144,12 @@ pub trait Rule: Send + Sync + 'static {
 /// ```
 /// # use carnyx_graph::Tensor;
 /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+/// use carnyx_nn::schedules::LearningRate;
 ///
 /// struct Averaged;
 /// impl Rule for Averaged {
 ///     fn name(&self) -> &'static str { "averaged" }
-///     fn learning_rate(&self) -> f64 { 0.1 }
+///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
 ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
 ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
 ///         weight - mean * &at.learning_rate / at.warmth(0.9)
@@ -168,11 +171,12 @@ impl Step {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// struct Averaged;
     /// impl Rule for Averaged {
     ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
     ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
     ///         weight - mean * &at.learning_rate / at.warmth(0.9)
@@ -191,11 +195,12 @@ impl Step {
 /// ```
 /// # use carnyx_graph::Tensor;
 /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+/// use carnyx_nn::schedules::LearningRate;
 ///
 /// struct Averaged;
 /// impl Rule for Averaged {
 ///     fn name(&self) -> &'static str { "averaged" }
-///     fn learning_rate(&self) -> f64 { 0.1 }
+///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
 ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
 ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
 ///         weight - mean * &at.learning_rate / at.warmth(0.9)
@@ -217,11 +222,12 @@ impl Slots<'_> {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// struct Averaged;
     /// impl Rule for Averaged {
     ///     fn name(&self) -> &'static str { "averaged" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
     ///         let mean = slots.update("mean", |mean| mean.lerp(gradient, 0.1));
     ///         weight - mean * &at.learning_rate / at.warmth(0.9)
@@ -243,12 +249,13 @@ impl Slots<'_> {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// /// Steps that halve from one to the next.
     /// struct Halving;
     /// impl Rule for Halving {
     ///     fn name(&self) -> &'static str { "halving" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn initial(&self, _: &str, weight: &[usize]) -> carnyx_graph::Array {
     ///         carnyx_graph::Array::full(weight, 2f32)
     ///     }
@@ -275,12 +282,13 @@ impl Slots<'_> {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// /// Goes where the last gradient pointed.
     /// struct Late;
     /// impl Rule for Late {
     ///     fn name(&self) -> &'static str { "late" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
     ///         let last = slots.value("last");
     ///         slots.update("last", |_| gradient.clone());
@@ -299,12 +307,13 @@ impl Slots<'_> {
     /// ```
     /// # use carnyx_graph::Tensor;
     /// use carnyx_nn::optimizers::{Rule, Slots, Step};
+    /// use carnyx_nn::schedules::LearningRate;
     ///
     /// /// Biases learn twice as fast.
     /// struct FastBiases;
     /// impl Rule for FastBiases {
     ///     fn name(&self) -> &'static str { "fast_biases" }
-    ///     fn learning_rate(&self) -> f64 { 0.1 }
+    ///     fn learning_rate(&self) -> LearningRate { 0.1.into() }
     ///     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {
     ///         let is_bias = slots.weight().path().is_some_and(|path| path.ends_with("bias"));
     ///         weight - gradient * &at.learning_rate * if is_bias { 2.0 } else { 1.0 }

@@ -35,6 +35,8 @@ pub enum Bounds {
     Positive,
     /// 0 and less.
     NotPositive,
+    /// 1 and more.
+    AtLeastOne,
     /// From 0 to 1.
     Share,
     /// From 0 to less than 1: how slowly an average forgets.
@@ -56,6 +58,7 @@ impl Bounds {
                 Bounds::NotNegative => value >= 0.0,
                 Bounds::Positive => value > 0.0,
                 Bounds::NotPositive => value <= 0.0,
+                Bounds::AtLeastOne => value >= 1.0,
                 Bounds::Share => (0.0..=1.0).contains(&value),
                 Bounds::Decay => (0.0..1.0).contains(&value),
             }
@@ -67,6 +70,7 @@ impl Bounds {
             Bounds::NotNegative => "a finite number from 0 on",
             Bounds::Positive => "a finite number above 0",
             Bounds::NotPositive => "a finite number up to 0",
+            Bounds::AtLeastOne => "a finite number from 1 on",
             Bounds::Share => "a number from 0 to 1",
             Bounds::Decay => "a number from 0 to 1, but not 1 itself",
         }
@@ -97,11 +101,16 @@ impl Setting {
     /// assert!(Setting::new("epsilon", 0.0, Bounds::Positive).check("adam").is_err());
     /// ```
     pub fn check(&self, optimizer: &str) -> Result {
+        self.check_of("optimizer", &format!("the optimizer `{optimizer}`"))
+    }
+
+    /// The same for a setting of `owner`, as an error of another kind.
+    pub(crate) fn check_of(&self, code: &'static str, owner: &str) -> Result {
         if self.bounds.contains(self.value) {
             return Ok(());
         }
         let Setting { name, value, bounds } = self;
-        Err(Error::new("optimizer", format!("`{name}` of the optimizer `{optimizer}` is {value}"))
+        Err(Error::new(code, format!("`{name}` of {owner} is {value}"))
             .label(format!("it should be {}", bounds.in_words())))
     }
 }

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent.
 
 use super::{Bounds, Rule, Setting, Slots, Step};
+use crate::schedules::LearningRate;
 use carnyx_graph::{Tensor, Variable};
 
 /// Gradient descent on each batch: `w ← w - η g`; with momentum `v ← μ v - η g`, `w ← w + v`.
@@ -17,9 +18,9 @@ use carnyx_graph::{Tensor, Variable};
 ///
 /// Reference: Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013;
 /// [`keras.optimizers.SGD`](https://keras.io/api/optimizers/sgd/).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sgd {
-    learning_rate: f64,
+    learning_rate: LearningRate,
     momentum: f64,
     nesterov: bool,
 }
@@ -32,8 +33,8 @@ impl Sgd {
     /// use carnyx_nn::{Optimizer, Sgd};
     /// assert_eq!(Optimizer::new(Sgd::new(0.01)).learning_rate, 0.01);
     /// ```
-    pub fn new(learning_rate: f64) -> Sgd {
-        Sgd { learning_rate, momentum: 0.0, nesterov: false }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Sgd {
+        Sgd { learning_rate: learning_rate.into(), momentum: 0.0, nesterov: false }
     }
 
     /// The share of the last step that is taken again: 0.9 is usual, 0 is none.
@@ -87,8 +88,8 @@ impl Rule for Sgd {
         if self.momentum == 0.0 { &[] } else { &[&["velocity"]] }
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn learning_rate(&self) -> LearningRate {
+        self.learning_rate.clone()
     }
 
     fn update(&self, weight: &Tensor, gradient: &Tensor, at: &Step, slots: &mut Slots) -> Tensor {

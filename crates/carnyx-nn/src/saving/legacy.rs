@@ -137,6 +137,10 @@ fn optimizer_arrays(group: &Group, compile: Option<&Value>) -> Result<Vec<Array>
         arrays.splice(1.., slots);
     }
     let config = compile.and_then(|compile| compile.get("optimizer")?.get("config"));
+    // A schedule is remembered nowhere: the number of steps says its rate. Keras is told nothing of those that it lacks.
+    if config.is_none_or(|config| config.get("learning_rate").is_some_and(Value::is_object)) {
+        return Ok(arrays);
+    }
     let rate = config.and_then(|config| config.get("learning_rate").or(config.get("lr"))?.as_f64());
     let rate = rate.ok_or_else(|| bad("the file does not say the optimizer's learning rate"))?;
     arrays.insert(1, Array::scalar(rate as f32));

@@ -18,6 +18,7 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod report;
+mod schedules;
 mod structure;
 mod traced;
 mod training;
@@ -29,6 +30,7 @@ pub(crate) use config::{Fields, decimal, numbers};
 pub(crate) use drawing::{drawing_config, row_config};
 pub(crate) use layers::{activation_config, activation_field, read_activation, wrapped_config};
 pub use report::SaveReport;
+pub(crate) use schedules::{describe_schedule, learning_rate_json, schedule_json};
 pub(crate) use traced::{traced_config, traced_loss_config};
 
 use crate::engine::initialize_on;
@@ -113,6 +115,7 @@ impl Stored {
         model.core.epochs_trained = self.progress.epochs_trained;
         let arrays: Vec<&Array> = self.optimizer.iter().collect();
         optimizers::restore_optimizer(&mut model.optimizer, &layout, &arrays)?;
+        model.optimizer.set_epochs(model.core.epochs_trained as f64);
         Ok(model)
     }
 }

@@ -6,12 +6,14 @@
 
 use super::config::{Fields, bad, object};
 use super::losses::missing;
+use super::schedules::{read_learning_rate, schedule_json};
 use super::training::cannot_save;
 use super::weights::{Assignment, Layout, fitting};
 use crate::optimizers::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Average, Ftrl, Lamb, Lion, Muon, Nadam, Optimizer,
     OptimizerOptions, RmsProp, Sgd,
 };
+use crate::schedules::LearningRate;
 use carnyx_file::Value;
 use carnyx_graph::{Array, Error, Result, Variable};
 
@@ -19,7 +21,8 @@ use carnyx_graph::{Array, Error, Result, Variable};
 pub(super) fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
     let config = optimizer.config().ok_or_else(|| cannot_save("optimizer", optimizer.name()))?;
     let options = optimizer.options();
-    let mut config = config.field("name", optimizer.name()).field("learning_rate", optimizer.learning_rate);
+    let rate = saved_schedule(optimizer).unwrap_or_else(|| Value::from(optimizer.learning_rate));
+    let mut config = config.field("name", optimizer.name()).field("learning_rate", rate);
     let numbers = [
         ("weight_decay", options.weight_decay),
         ("clipvalue", options.clip_value),
@@ -37,6 +40,11 @@ pub(super) fn optimizer_json(optimizer: &Optimizer) -> Result<Value> {
         config = config.field("gradient_accumulation_steps", batches);
     }
     Ok(config.json("keras.optimizers"))
+}
+
+/// The schedule of the learning rate, if there is one and files can hold it.
+pub(super) fn saved_schedule(optimizer: &Optimizer) -> Option<Value> {
+    optimizer.schedule().and_then(schedule_json)
 }
 
 /// What Keras does not keep of an optimizer, for a member of Carnyx's own.
@@ -65,7 +73,7 @@ fn texts(fields: &Fields, name: &str) -> Result<Vec<String>> {
 }
 
 /// How a rule is read from its settings.
-type Read = fn(Fields, f64) -> Result<Optimizer>;
+type Read = fn(Fields, LearningRate) -> Result<Optimizer>;
 
 /// The classes of Keras with their default learning rates.
 const CLASSES: [(&str, f64, Read); 13] = [
@@ -145,7 +153,7 @@ fn betas(fields: Fields, beta_2: f64) -> Result<(f64, f64)> {
     Ok((number(fields, "beta_1", 0.9)?, number(fields, "beta_2", beta_2)?))
 }
 
-fn muon(fields: Fields, rate: f64) -> Result<Optimizer> {
+fn muon(fields: Fields, rate: LearningRate) -> Result<Optimizer> {
     // Keras takes each of them as a regular expression; one without special characters is a part of a path.
     let excluded = texts(&fields, "exclude_layers")?;
     if excluded.iter().any(|part| part.contains(|c: char| "\\^$.|?*+()[]{}".contains(c))) {
@@ -200,7 +208,8 @@ pub(super) fn optimizer(value: &Value) -> Result<Optimizer> {
         return Err(missing("optimizer", fields.class, &CLASSES.map(|(class, ..)| class)));
     };
     fields.only(&[("loss_scale_factor", Value::Null)]).map_err(advice)?;
-    let rate = fields.number("learning_rate", Some(*rate)).map_err(advice)?;
+    let given = fields.get("learning_rate");
+    let rate = given.map_or(Ok((*rate).into()), read_learning_rate).map_err(advice)?;
     with_options(read(fields, rate)?, fields)
 }
 
@@ -233,12 +242,14 @@ fn with_options(mut optimizer: Optimizer, fields: Fields) -> Result<Optimizer> {
     Ok(optimizer)
 }
 
-/// What the optimizer remembers with names, in Keras's order: step number, learning rate, then the slots.
+/// What the optimizer remembers with names, in Keras's order: step number, learning rate if no schedule says it, then the
+/// slots.
 pub(super) fn optimizer_arrays(optimizer: &Optimizer, layout: &Layout) -> Result<Vec<(String, Array)>> {
-    let mut arrays = vec![
-        ("iteration".to_owned(), super::weights::for_keras(&Array::scalar(optimizer.iterations()? as i64))),
-        ("learning_rate".to_owned(), Array::scalar(optimizer.learning_rate as f32)),
-    ];
+    let iterations = super::weights::for_keras(&Array::scalar(optimizer.iterations()? as i64));
+    let mut arrays = vec![("iteration".to_owned(), iterations)];
+    if saved_schedule(optimizer).is_none() {
+        arrays.push(("learning_rate".to_owned(), Array::scalar(optimizer.learning_rate as f32)));
+    }
     let names = layout.all();
     let name_of = |variable: &Variable| {
         let name = names.iter().find(|(_, known)| known == variable).map(|(name, _)| name.replace('/', "_"));
@@ -259,10 +270,11 @@ pub(super) fn restore_optimizer(optimizer: &mut Optimizer, layout: &Layout, arra
     let wrong = |what: &str| bad(format!("the optimizer's {what} is no single number"));
     let iterations = iteration.item().map_err(|_| wrong("number of steps"))?;
     let mut assignments: Vec<Assignment> = Vec::new();
-    if let Some((rate, stored)) = rest.split_first() {
+    let is_scheduled = optimizer.schedule().is_some();
+    if let Some((rate, stored)) = if is_scheduled { Some((iteration, rest)) } else { rest.split_first() } {
         let rate = rate.item().map_err(|_| wrong("learning rate"))?;
         // The file has 32 bits of it here; where they agree, the configuration has them all.
-        if optimizer.learning_rate as f32 != rate as f32 {
+        if !is_scheduled && optimizer.learning_rate as f32 != rate as f32 {
             optimizer.learning_rate = rate;
         }
         let slots = optimizer.slots_of(&layout.trainable());

@@ -30,6 +30,8 @@ enum LeftOut {
     Structure,
     /// The metric of that name.
     Metric(String),
+    /// The schedule of that name, for which the file has this learning rate.
+    Schedule(String, String),
     /// How the model is compiled, for the sake of the optimizer of that name.
     Optimizer(String),
 }
@@ -65,6 +67,10 @@ impl SaveReport {
         self.left_out.push(LeftOut::Metric(name));
     }
 
+    pub(super) fn leave_out_schedule(&mut self, name: String, rate: f64) {
+        self.left_out.push(LeftOut::Schedule(name, rate.to_string()));
+    }
+
     pub(super) fn leave_out_optimizer(&mut self, name: &str) {
         self.left_out.push(LeftOut::Optimizer(name.to_owned()));
     }
@@ -98,6 +104,11 @@ impl fmt::Display for SaveReport {
                 LeftOut::Metric(name) => format!(
                     "  = note: the metric `{name}` is not among those that files know\n  \
                      = help: `load(..)?.metric(..)` adds it again"
+                ),
+                LeftOut::Schedule(name, rate) => format!(
+                    "  = note: the schedule `{name}` is not among those that files know: the file has the learning \
+                     rate of now, {rate}\n  \
+                     = help: `model.optimizer.set_learning_rate(..)` sets it again after `load`"
                 ),
                 LeftOut::Optimizer(name) => format!(
                     "  = note: not how it is compiled: the optimizer `{name}` is not among those that files know\n  \

@@ -8,7 +8,8 @@ use super::SaveReport;
 use super::config::{Fields, bad, brief, object};
 use super::losses::loss;
 use super::metrics::metric;
-use super::optimizers::{optimizer, optimizer_arrays, optimizer_json, rest_json, with_rest};
+use super::optimizers::{optimizer, optimizer_arrays, optimizer_json, rest_json, saved_schedule, with_rest};
+use super::schedules::is_known_to_keras;
 use super::traced::TRACED_LOSS;
 use super::weights::Layout;
 use crate::losses::{Loss, Objective, Term};
@@ -68,6 +69,12 @@ impl<'a> Compilation<'a> {
         if optimizer.config().is_none() {
             report.leave_out_optimizer(optimizer.name());
         }
+        match optimizer.schedule() {
+            Some(schedule) if optimizer.config().is_some() && saved_schedule(optimizer).is_none() => {
+                report.leave_out_schedule(schedule.name(), optimizer.learning_rate);
+            }
+            _ => {}
+        }
         let optimizer = Some(optimizer).filter(|optimizer| optimizer.config().is_some());
         Ok(Compilation { optimizer, objective, metrics })
     }
@@ -77,10 +84,12 @@ impl<'a> Compilation<'a> {
         self.optimizer.map_or(Ok(Vec::new()), |optimizer| optimizer_arrays(optimizer, layout))
     }
 
-    /// Whether Keras has all losses: it reads a file only if it knows everything that is in it.
+    /// Whether Keras has all losses, and the schedule: it reads a file only if it knows everything that is in it.
     fn is_known_to_keras(&self) -> bool {
         let mut configs = self.objective.terms().iter().filter_map(|term| term.loss().config());
-        configs.all(|config| config.class != TRACED_LOSS)
+        let schedule = self.optimizer.filter(|optimizer| saved_schedule(optimizer).is_some());
+        let schedule = schedule.and_then(Optimizer::schedule);
+        configs.all(|config| config.class != TRACED_LOSS) && schedule.is_none_or(is_known_to_keras)
     }
 }
 
