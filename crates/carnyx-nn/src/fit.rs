@@ -21,7 +21,6 @@ use crate::profile::marks::Marks;
 use crate::progress::{Progress, Verbosity};
 use crate::saving::describe_schedule;
 use crate::steps::{Batch, Steps, emptied};
-use crate::steps::{Steps, emptied};
 use carnyx_graph::graph::Body;
 use carnyx_graph::{Bindings, Error, Feed, Outcome, Result};
 use rates::{check_schedule, warn_of_long_warm_up};
@@ -296,7 +295,6 @@ fn train_epoch(
         if began.is_some() {
             program.describe(&marks);
         }
-        run.optimizer.synchronize()?;
         run.optimizer.synchronize().map_err(|error| error.at(pass.site))?;
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));

@@ -181,7 +181,7 @@ impl Search {
     /// Finds the learning rate of each trial anew, by a [sweep](crate::SweepLearningRate) before its fit: the best rate for
     /// one network, optimizer or batch size is not the best one for another, and trials that share a rate compare how well
     /// it suits them. The batch size of the sweep is that of the fit. What a sweep suggests is noted beside the trial, as
-    /// `learning_rate`; where it suggests nothing, the rate of the build stays.
+    /// `learning_rate`; where it suggests nothing, the rate of the build stays, as does a schedule.
     ///
     /// # Example
     /// ```

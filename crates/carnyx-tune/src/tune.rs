@@ -220,6 +220,7 @@ where
         };
         if trained.model.epochs_trained() == trained.first_epoch
             && let Some(rates) = &self.sweep
+            && trained.model.optimizer.schedule().is_none()
         {
             let rates = rates.clone().batch_size(fit.chosen_batch_size());
             let suggestion = trained.model.sweep_learning_rate(&data, rates)?.suggestion();

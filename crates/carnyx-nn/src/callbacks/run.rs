@@ -5,8 +5,7 @@ use crate::history::{History, Logs};
 use crate::models::trace::Core;
 use crate::optimizers::Optimizer;
 use crate::saving;
-use carnyx_graph::{Array, Graph, Result, Variable};
-use carnyx_graph::{Error, Result, Variable};
+use carnyx_graph::{Array, Error, Graph, Result, Variable};
 use std::panic::Location;
 use std::path::Path;
 

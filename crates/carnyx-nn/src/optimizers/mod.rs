@@ -126,6 +126,7 @@ impl Optimizer {
     pub(crate) fn twin(&self) -> Optimizer {
         Optimizer {
             learning_rate: self.learning_rate,
+            following: self.following.clone(),
             rule: self.rule.clone(),
             options: self.options.clone(),
             memory: self.memory.clone(),

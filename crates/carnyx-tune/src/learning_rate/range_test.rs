@@ -66,7 +66,8 @@ impl RangeTest {
 impl Callback for RangeTest {
     fn on_batch_begin(&mut self, run: &mut Run) -> Result {
         if let Some(rate) = self.rates.get(self.losses.len()) {
-            run.optimizer.learning_rate = *rate;
+            // A schedule gives way until the model is put back.
+            run.optimizer.set_learning_rate(*rate);
         }
         Ok(())
     }
