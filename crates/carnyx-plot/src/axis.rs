@@ -105,8 +105,8 @@ fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         .flat_map(|e| multiples.iter().map(move |m| format!("{m}e{e}").parse().expect("this is a number")))
         .filter(|value: &f64| (low..=high).contains(&value.log10()))
         .collect();
-    if values.len() < 2 {
-        // Less than a decade: evenly spaced numbers say more than powers of ten.
+    if values.len() < 3 {
+        // About a decade or less: evenly spaced numbers say more than powers of ten.
         let ticks = linear_ticks(10f64.powf(low), 10f64.powf(high), false);
         return ticks.into_iter().map(|(value, text)| (value.log10(), text)).collect();
     }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         use Scale::*;
-        let cases: [(&[f64], Scale, &str); 18] = [
+        let cases: [(&[f64], Scale, &str); 19] = [
             (&[1e-310, 3e-310], Linear, "-0.4 -0.2 0.0 0.2 0.4"),
             (&[0.1, 0.4], Linear, "0.10 0.15 0.20 0.25 0.30 0.35 0.40"),
             (&[1e6, 1e6 + 1e-5], Linear, "9e5 9.5e5 1e6 1.05e6 1.1e6"),
@@ -161,6 +161,7 @@ mod tests {
             (&[0.01, 10.0], Log, "0.01 0.1 1 10"),
             (&[0.1, 2.0], Log, "0.1 0.3 1"),
             (&[1.2, 1.9], Log, "1.2 1.4 1.6 1.8"),
+            (&[16.0, 64.0], Log, "20 30 40 50 60"),
             (&[1e-300, 1e299], Log, "1e-282 1e-188 1e-94 1e0 1e94 1e188 1e282"),
         ];
         for (values, scale, expected) in cases {

@@ -1,11 +1,11 @@
-//! What a line chart is, before anything is drawn.
+//! What a chart of lines and points is, before anything is drawn.
 
 use crate::{Figure, axis::Scale};
 use carnyx_graph::Result;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// Lines over a common x axis.
+/// Lines and points over a common x axis.
 ///
 /// Points that are NaN or infinite are left out, and the line has a gap there; so are points that are not positive on
 /// a logarithmic axis. Colours can be told apart by the colour-blind.
@@ -38,7 +38,24 @@ pub struct LineChart {
 pub(crate) struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
-    pub is_dashed: bool,
+    /// How far each point may be off, up or down; empty if that is not said.
+    pub errors: Vec<f64>,
+    pub look: Look,
+}
+
+/// How the points of a series are shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Look {
+    Line,
+    Dashed,
+    Points,
+}
+
+impl Series {
+    /// Where the bars of the errors end.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = f64> {
+        self.points.iter().zip(&self.errors).flat_map(|(&(_, y), error)| [y - error, y + error])
+    }
 }
 
 impl LineChart {
@@ -102,7 +119,7 @@ impl LineChart {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn series(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
-        self.add(Series { name: name.into(), points: points.to_vec(), is_dashed: false })
+        self.add(name.into(), points.to_vec(), Look::Line)
     }
 
     /// Adds a dashed line, as is usual for the validation data.
@@ -117,11 +134,42 @@ impl LineChart {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn dashed(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
-        self.add(Series { name: name.into(), points: points.to_vec(), is_dashed: true })
+        self.add(name.into(), points.to_vec(), Look::Dashed)
     }
 
-    fn add(mut self, series: Series) -> LineChart {
-        self.series.push(series);
+    /// Adds points without a line between them.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let trials = [(0.001, 0.81), (0.003, 0.86), (0.01, 0.84)];
+    /// let chart = LineChart::new("accuracy").log_x().scatter("trials", &trials);
+    /// assert_eq!(chart.to_svg()?.matches("<circle").count(), 4); // one of them in the legend
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn scatter(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
+        self.add(name.into(), points.to_vec(), Look::Points)
+    }
+
+    /// Adds points, each `(x, y, error)`, with bars from `y - error` to `y + error`. An error that is not positive has
+    /// no bar.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let seconds = [(32.0, 4.1, 0.2), (64.0, 2.6, 0.1), (128.0, 2.0, 0.1)];
+    /// LineChart::new("").x_label("batch size").scatter_with_errors("seconds", &seconds).log_x().to_svg()?;
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn scatter_with_errors(mut self, name: impl Into<String>, points: &[(f64, f64, f64)]) -> LineChart {
+        let errors = points.iter().map(|&(_, _, error)| error).collect();
+        let points = points.iter().map(|&(x, y, _)| (x, y)).collect();
+        self.series.push(Series { name: name.into(), points, errors, look: Look::Points });
+        self
+    }
+
+    fn add(mut self, name: String, points: Vec<(f64, f64)>, look: Look) -> LineChart {
+        self.series.push(Series { name, points, errors: Vec::new(), look });
         self
     }
 

@@ -1,10 +1,10 @@
 //! Charts side by side in one picture.
 
-use crate::LineChart;
-use crate::draw::{FINE, draw};
+use crate::canvas::Canvas;
 use crate::file;
+use crate::layout::Rect;
+use crate::panel::Panel;
 use carnyx_graph::{Error, Result};
-use plotters::prelude::*;
 use std::path::Path;
 
 /// Charts in one picture, two beside each other unless `columns` says otherwise.
@@ -20,13 +20,9 @@ use std::path::Path;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Figure {
-    panels: Vec<LineChart>,
+    panels: Vec<Panel>,
     columns: usize,
 }
-
-/// The size of a panel, in points.
-const WIDTH: u32 = 540;
-const HEIGHT: u32 = 380;
 
 impl Figure {
     /// A figure without panels.
@@ -40,6 +36,11 @@ impl Figure {
         Figure { panels: Vec::new(), columns: 2 }
     }
 
+    /// A figure of one chart.
+    pub(crate) fn of(chart: impl Into<Panel>) -> Figure {
+        Figure::new().panel(chart)
+    }
+
     /// Adds a chart: on the right of the last one, or at the start of the next row.
     ///
     /// # Example
@@ -50,8 +51,8 @@ impl Figure {
     /// assert!(svg.contains("loss") && svg.contains("accuracy"));
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
-    pub fn panel(mut self, chart: LineChart) -> Figure {
-        self.panels.push(chart);
+    pub fn panel(mut self, chart: impl Into<Panel>) -> Figure {
+        self.panels.push(chart.into());
         self
     }
 
@@ -73,7 +74,7 @@ impl Figure {
     /// The figure as the text of an SVG file.
     ///
     /// # Errors
-    /// `data`, if there is no panel, a panel has no series, or a series has no point that can be shown.
+    /// `data`, if there is no panel, or one has nothing that can be shown.
     ///
     /// # Example
     /// ```
@@ -86,23 +87,27 @@ impl Figure {
         if self.panels.is_empty() {
             return Err(Error::new("data", "the figure has no panels").help("add one with `.panel(chart)`"));
         }
-        let columns = self.columns.min(self.panels.len());
-        let rows = self.panels.len().div_ceil(columns);
-        let (width, height) = (WIDTH * columns as u32, HEIGHT * rows as u32);
-        let fine = FINE as u32;
-        let mut svg = String::new();
-        {
-            let area = SVGBackend::with_string(&mut svg, (width * fine, height * fine)).into_drawing_area();
-            let cannot_draw = |e| Error::new("data", "the figure cannot be drawn").because(e);
-            area.fill(&WHITE).map_err(cannot_draw)?;
-            for (chart, area) in self.panels.iter().zip(area.split_evenly((rows, columns))) {
-                draw(chart, &area)?;
-            }
-            area.present().map_err(cannot_draw)?;
+        let (widths, heights) = self.sizes();
+        let mut canvas = Canvas::new(widths.iter().sum(), heights.iter().sum());
+        for (i, panel) in self.panels.iter().enumerate() {
+            let (row, column) = (i / widths.len(), i % widths.len());
+            let (x, y) = (widths[..column].iter().sum(), heights[..row].iter().sum());
+            panel.0.draw(&mut canvas, Rect { x, y, width: widths[column], height: heights[row] })?;
         }
-        // The view box keeps the fine units; the size that a browser shows is in points.
-        let drawn = format!("width=\"{}\" height=\"{}\"", width * fine, height * fine);
-        Ok(svg.replacen(&drawn, &format!("width=\"{width}\" height=\"{height}\""), 1))
+        Ok(canvas.finish())
+    }
+
+    /// The widths of the columns and the heights of the rows: those of their largest panels.
+    fn sizes(&self) -> (Vec<f64>, Vec<f64>) {
+        let columns = self.columns.min(self.panels.len());
+        let mut widths = vec![0f64; columns];
+        let mut heights = vec![0f64; self.panels.len().div_ceil(columns)];
+        for (i, panel) in self.panels.iter().enumerate() {
+            let (width, height) = panel.0.size();
+            widths[i % columns] = widths[i % columns].max(width);
+            heights[i / columns] = heights[i / columns].max(height);
+        }
+        (widths, heights)
     }
 
     /// Writes the figure as an SVG file, in full or not at all.
@@ -133,6 +138,7 @@ impl Default for Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{BarChart, LineChart};
     use std::fs;
 
     fn learning_curves() -> Figure {
@@ -158,21 +164,66 @@ mod tests {
     #[test]
     fn a_figure_has_all_its_parts_and_is_always_the_same() {
         let svg = learning_curves().to_svg().unwrap();
-        assert!(svg.starts_with("<svg width=\"1080\" height=\"380\" viewBox=\"0 0 8640 3040\""), "{svg}");
+        assert!(svg.starts_with("<svg width=\"1080\" height=\"380\" viewBox=\"0 0 1080 380\""), "{svg}");
         assert!(svg.trim_end().ends_with("</svg>"));
         for text in ["loss &lt;&amp;&gt;", "accuracy", "val_loss", "epoch", "5", "10", "20", "0.4"] {
-            assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text}");
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         // The solid lines: a sample in the legend and the curve, in both panels.
-        let solid = points(&svg, "#0072B2");
+        let solid = points(&svg, "#0072b2");
         assert_eq!(solid.iter().map(|line| line.len() / 2).collect::<Vec<_>>(), [2, 20, 2, 20]);
-        assert!(points(&svg, "#D55E00").len() > 20, "the dashes");
+        assert_eq!(svg.matches("stroke-dasharray").count(), 2);
         for line in points(&svg, "#") {
-            assert!(line.chunks(2).all(|p| (0.0..=8640.0).contains(&p[0]) && (0.0..=3040.0).contains(&p[1])));
+            assert!(line.chunks(2).all(|p| (0.0..=1080.0).contains(&p[0]) && (0.0..=380.0).contains(&p[1])));
         }
         assert_eq!(svg, learning_curves().to_svg().unwrap());
         let below = learning_curves().columns(1).to_svg().unwrap();
         assert!(below.starts_with("<svg width=\"540\" height=\"760\""));
+    }
+
+    #[test]
+    fn columns_and_rows_are_as_large_as_their_largest_charts() {
+        let line = || LineChart::new("loss").series("loss", &[(1.0, 0.9), (2.0, 0.5)]);
+        let bars = || (0..20).fold(BarChart::new(""), |chart, i| chart.bar(i.to_string(), f64::from(i)));
+        let svg = Figure::new().panel(bars()).panel(line()).panel(line()).to_svg().unwrap();
+        let tall = Figure::of(bars()).sizes().1[0];
+        assert!(tall > 500.0);
+        assert!(svg.starts_with(&format!("<svg width=\"1080\" height=\"{}\"", tall + 380.0)), "{svg}");
+    }
+
+    #[test]
+    fn points_and_their_errors() {
+        let chart = LineChart::new("").scatter_with_errors("a", &[(1.0, 1.0, 0.5), (2.0, 2.0, 0.0)]);
+        let svg = chart.to_svg().unwrap();
+        assert_eq!(svg.matches("<circle").count(), 3, "one is in the legend");
+        let bars = points(&svg, "#0072b2");
+        assert_eq!(bars.len(), 3, "a bar and its two ends: the second point has no error");
+        let centers = |name: &str| -> Vec<f64> {
+            svg.split(&format!(" {name}=\""))
+                .skip(2)
+                .map(|s| s.split('"').next().unwrap().parse().unwrap())
+                .collect()
+        };
+        let (x, y) = (centers("cx"), centers("cy"));
+        assert!(
+            (bars[0][0] - x[0]).abs() < 0.02 && (f64::midpoint(bars[0][1], bars[0][3]) - y[0]).abs() < 0.02
+        );
+        // On a logarithmic axis, a bar that reaches 0 goes down to the end of the axis.
+        let log = chart.scatter_with_errors("b", &[(1.5, 1.0, 1.0)]).log_y().to_svg().unwrap();
+        let (frame, bar) = (points(&log, "#969696").remove(0), points(&log, "#d55e00").remove(0));
+        assert_eq!(bar[1], frame[3]);
+    }
+
+    #[test]
+    fn marks_make_way_for_each_other() {
+        let chart = LineChart::new("").log_x().series("a", &[(1e-5, 1.0), (1.0, 2.0)]);
+        let svg = chart.mark(1e-3, "the first").mark(1.2e-3, "the second").mark(0.5, "far").to_svg().unwrap();
+        let height = |label: &str| -> f64 {
+            let line = svg.lines().find(|line| line.contains(label)).unwrap();
+            line.split(" y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+        };
+        assert!(height("the second") > height("the first") + 10.0);
+        assert_eq!(height("far"), height("the first"));
     }
 
     #[test]
@@ -188,7 +239,7 @@ mod tests {
         ];
         let svg = LineChart::new("").series("a", &wild).to_svg().unwrap();
         // The legend, 1 to 2, 6 to 7; the lonely 4 is a dot.
-        assert_eq!(points(&svg, "#0072B2").iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4]);
+        assert_eq!(points(&svg, "#0072b2").iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4]);
         assert_eq!(svg.matches("<circle").count(), 1);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         let svg =
@@ -200,7 +251,7 @@ mod tests {
     fn a_range_cuts_lines_off() {
         let zigzag = [(1.0, 0.5), (2.0, 1e9), (3.0, 0.5), (4.0, -1e6), (5.0, 7.0), (6.0, 0.5)];
         let svg = LineChart::new("").series("a", &zigzag).y_range(0.0..=1.0).to_svg().unwrap();
-        let lines = points(&svg, "#0072B2");
+        let lines = points(&svg, "#0072b2");
         assert_eq!(lines.iter().map(|line| line.len() / 2).collect::<Vec<_>>(), [2, 2, 3, 2, 2]);
         let frame = points(&svg, "#969696").remove(0);
         assert!(lines[1..].iter().flatten().skip(1).step_by(2).all(|y| (frame[1]..=frame[3]).contains(y)));

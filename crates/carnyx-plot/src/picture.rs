@@ -1,10 +1,11 @@
-//! Draws a diagram that has been laid out: the only place that knows fonts and colours.
+//! Draws a diagram that has been laid out: the only place that knows its sizes and colours.
 //!
-//! Text is measured with a table of average widths, because an SVG is shown with whatever font there is. The
-//! background is painted, so that the picture reads the same on light and on dark pages.
+//! The background is painted, so that the picture reads the same on light and on dark pages.
 
+use crate::canvas::escaped;
 use crate::diagram::{Block, Diagram, Group, Role};
 use crate::layout::{Descent, Layout, Rect, TITLE};
+use crate::text::{FONTS, text_width};
 use std::fmt::Write;
 
 const TITLE_SIZE: f64 = 13.0;
@@ -33,30 +34,6 @@ fn colors(role: Role) -> [&'static str; 3] {
 
 fn is_pill(block: &Block) -> bool {
     matches!(block.role, Role::Operation | Role::Output)
-}
-
-/// The average width of a letter in Helvetica and the fonts made to its measures, in parts of the font's size.
-fn letter_width(letter: char) -> f64 {
-    match letter {
-        'i' | 'j' | 'l' | '\'' | '|' => 0.23,
-        ' ' | 'f' | 't' | 'I' | '.' | ',' | ':' | ';' | '!' | '/' | '[' | ']' | '·' => 0.28,
-        'r' | '(' | ')' | '-' | '{' | '}' | '*' => 0.36,
-        'c' | 'k' | 's' | 'v' | 'x' | 'y' | 'z' | 'J' => 0.5,
-        'm' | 'M' | '%' | '@' | '→' | '…' => 0.9,
-        'w' | 'C' | 'D' | 'G' | 'H' | 'N' | 'O' | 'Q' | 'R' | 'U' => 0.73,
-        'W' => 0.95,
-        'A' | 'B' | 'E' | 'K' | 'P' | 'S' | 'V' | 'X' | 'Y' | '&' => 0.67,
-        '+' | '<' | '=' | '>' | '~' | '×' | 'F' | 'L' | 'T' | 'Z' => 0.6,
-        letter if letter.is_ascii() => 0.56,
-        letter if letter as u32 >= 0x2e80 => 1.0,
-        _ => 0.62,
-    }
-}
-
-fn text_width(text: &str, size: f64, is_bold: bool) -> f64 {
-    let width: f64 = text.chars().map(letter_width).sum();
-    // Some fonts are wider than Helvetica; nothing should touch a border.
-    width * size * if is_bold { 1.18 } else { 1.1 }
 }
 
 /// Title and kind beside each other.
@@ -93,7 +70,7 @@ pub(crate) fn draw(diagram: &Diagram, layout: &Layout) -> String {
     let (width, height) = (layout.width, layout.height);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\">\n\
+         viewBox=\"0 0 {width} {height}\" font-family=\"{FONTS}\">\n\
          <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#ffffff\"/>\n"
     );
     // Outer frames lie below inner ones.
@@ -126,10 +103,6 @@ pub(crate) fn draw(diagram: &Diagram, layout: &Layout) -> String {
 
 fn line(svg: &mut String, arguments: std::fmt::Arguments) {
     writeln!(svg, "{arguments}").expect("writing to a string cannot fail");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Bold title, faint kind.
