@@ -21,7 +21,7 @@ impl Scale {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Axis {
     pub low: f64,
     pub high: f64,
@@ -127,6 +127,21 @@ fn scientific(value: f64, digits: usize) -> String {
     format!("{mantissa}e{exponent}")
 }
 
+/// Three digits, or the whole number.
+pub(crate) fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    match magnitude {
+        _ if value == 0.0 => "0".to_owned(),
+        _ if !(1e-3..1e7).contains(&magnitude) => format!("{value:.2e}"),
+        _ if value.fract() == 0.0 || magnitude >= 1000.0 => format!("{value:.0}"),
+        _ => {
+            let decimals = (2 - magnitude.log10().floor() as i32).clamp(0, 5) as usize;
+            let text = format!("{value:.decimals$}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +182,11 @@ mod tests {
         for (values, scale, expected) in cases {
             assert_eq!(labels(values, scale), expected, "{values:?}");
         }
+    }
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let shown = [0.0, 0.71, 0.7142, 12.345, 150.0, 123456.7, 1e-5, -0.0301, 3e9].map(number);
+        assert_eq!(shown, ["0", "0.71", "0.714", "12.3", "150", "123457", "1.00e-5", "-0.0301", "3.00e9"]);
     }
 }

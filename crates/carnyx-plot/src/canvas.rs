@@ -125,6 +125,16 @@ impl Canvas {
         ));
     }
 
+    /// The border of a rectangle.
+    pub fn border(&mut self, rect: Rect, stroke: Stroke) {
+        let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(Fixed);
+        let (color, line) = (stroke.color, Fixed(stroke.width));
+        self.element(format_args!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"none\" \
+             stroke=\"{color}\" stroke-width=\"{line}\"/>"
+        ));
+    }
+
     /// A dot with a border, which keeps it apart from what is below it.
     pub fn dot(&mut self, (x, y): (f64, f64), radius: f64, fill: Rgb, border: Stroke) {
         let [x, y, radius, width] = [x, y, radius, border.width].map(Fixed);
@@ -158,6 +168,38 @@ impl Canvas {
             words.color,
             escaped(words.text)
         ));
+    }
+
+    /// A raster of coloured cells, row by row from the top. Neighbours of one colour become one piece, and all pieces of
+    /// a colour one element: a picture of noise is a file of seven bytes a cell.
+    pub fn cells(&mut self, rect: Rect, columns: usize, colors: &[Rgb]) {
+        let rows = colors.len() / columns.max(1);
+        let mut paths: Vec<(Rgb, String)> = Vec::new();
+        let mut known = std::collections::HashMap::new();
+        for (row, cells) in colors.chunks(columns.max(1)).enumerate() {
+            let mut column = 0;
+            for run in cells.chunk_by(PartialEq::eq) {
+                let color = run[0];
+                let index = *known.entry((color.0, color.1, color.2)).or_insert_with(|| {
+                    paths.push((color, String::new()));
+                    paths.len() - 1
+                });
+                // Writing to a string cannot fail.
+                let _ = write!(paths[index].1, "M{column} {row}h{}", run.len());
+                column += run.len();
+            }
+        }
+        // Lines of thickness 1 through the middles of the rows; edges that are not smoothed leave no seams.
+        let (x, y) = (Fixed(rect.x), Fixed(rect.y));
+        let (wide, high) = (rect.width / columns as f64, rect.height / rows as f64);
+        self.element(format_args!(
+            "<g transform=\"translate({x} {y}) scale({wide:.5} {high:.5}) translate(0 .5)\" \
+             shape-rendering=\"crispEdges\">"
+        ));
+        for (color, path) in paths {
+            self.element(format_args!("<path stroke=\"{color}\" d=\"{path}\"/>"));
+        }
+        self.element(format_args!("</g>"));
     }
 
     fn element(&mut self, arguments: fmt::Arguments) {
@@ -209,5 +251,17 @@ mod tests {
         assert!(svg.contains("x=\"0\" y=\"4.17\""), "{svg}");
         assert!(svg.contains("rotate(-90 0 0.67)\">a &lt;&amp;&gt; b </text>"), "{svg}");
         assert!(svg.contains("stroke=\"#0072b2\"") && svg.contains("points=\"0,0.33 5,0\""), "{svg}");
+    }
+
+    #[test]
+    fn cells_of_a_colour_are_one_element() {
+        let (a, b) = (Rgb(0, 0, 0), Rgb(255, 0, 0));
+        let mut canvas = Canvas::new(30.0, 20.0);
+        let rect = Rect { x: 0.0, y: 0.0, width: 30.0, height: 20.0 };
+        canvas.cells(rect, 3, &[a, a, b, b, a, a]);
+        let svg = canvas.finish();
+        assert!(svg.contains("scale(10.00000 10.00000)"));
+        assert!(svg.contains("<path stroke=\"#000000\" d=\"M0 0h2M1 1h2\"/>"), "{svg}");
+        assert!(svg.contains("<path stroke=\"#ff0000\" d=\"M2 0h1M0 1h1\"/>"), "{svg}");
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Look {
     Line,
     Dashed,
     Points,
+    /// A faint dashed line, to compare others with.
+    Baseline,
 }
 
 impl Series {
@@ -166,6 +168,21 @@ impl LineChart {
         let points = points.iter().map(|&(x, y, _)| (x, y)).collect();
         self.series.push(Series { name: name.into(), points, errors, look: Look::Points });
         self
+    }
+
+    /// Adds a faint dashed line that others are compared with: what chance would give, what was known before.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("accuracy")
+    ///     .series("model", &[(1.0, 0.6), (2.0, 0.8)])
+    ///     .baseline("chance", &[(1.0, 0.1), (2.0, 0.1)]);
+    /// assert!(chart.to_svg()?.contains("chance"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn baseline(self, name: impl Into<String>, points: &[(f64, f64)]) -> LineChart {
+        self.add(name.into(), points.to_vec(), Look::Baseline)
     }
 
     fn add(mut self, name: String, points: Vec<(f64, f64)>, look: Look) -> LineChart {

@@ -6,7 +6,7 @@
 use crate::axis::{Axis, Scale, is_wide};
 use crate::canvas::{Canvas, Stroke, Words};
 use crate::chart::{LineChart, Look, Series};
-use crate::colors::{FAINT, WHITE, of_series};
+use crate::colors::{FAINT, FRAME, WHITE, of_series};
 use crate::frame::{Frame, TICK_SIZE};
 use crate::heading::{Sample, legend, title};
 use crate::layout::Rect;
@@ -20,9 +20,8 @@ impl Drawn for LineChart {
         let labels = [self.x_label.as_str(), &self.y_label];
         let top = title(canvas, area, &self.title);
         let sample = |(i, series): (usize, &Series)| match series.look {
-            Look::Line => Sample::Line { color: of_series(i), is_dashed: false },
-            Look::Dashed => Sample::Line { color: of_series(i), is_dashed: true },
             Look::Points => Sample::Dot(of_series(i)),
+            look => Sample::Line(stroke(i, look)),
         };
         let samples = self.series.iter().enumerate().map(sample);
         let entries: Vec<(&str, Sample)> =
@@ -134,15 +133,43 @@ fn marks(canvas: &mut Canvas, chart: &LineChart, frame: &Frame) {
 }
 
 fn lines(canvas: &mut Canvas, runs: &[Vec<(f64, f64)>], (i, look): (usize, Look), frame: &Frame) {
-    let stroke = Stroke { is_dashed: look == Look::Dashed, ..Stroke::new(of_series(i), 2.0) };
+    let stroke = stroke(i, look);
     for run in runs.iter().flat_map(|run| visible(run, &frame.y)) {
         let places: Vec<(f64, f64)> = run.iter().map(|&(x, y)| (frame.x_at(x), frame.y_at(y))).collect();
         if let [alone] = places[..] {
-            canvas.dot(alone, 3.0, of_series(i), Stroke::new(WHITE, 0.0));
+            canvas.dot(alone, 3.0, stroke.color, Stroke::new(WHITE, 0.0));
         } else {
-            canvas.line(&places, stroke);
+            canvas.line(&thinned(places), stroke);
         }
     }
+}
+
+/// The line of the series number `i`.
+fn stroke(i: usize, look: Look) -> Stroke {
+    match look {
+        Look::Line | Look::Points => Stroke::new(of_series(i), 2.0),
+        Look::Dashed => Stroke { is_dashed: true, ..Stroke::new(of_series(i), 2.0) },
+        Look::Baseline => Stroke { is_dashed: true, ..Stroke::new(FRAME, 1.5) },
+    }
+}
+
+/// A long line without the points that cannot be seen: of those that follow each other within half a point of width,
+/// the first and the last, the lowest and the highest.
+fn thinned(places: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if places.len() <= 2000 {
+        return places;
+    }
+    let column = |place: &(f64, f64)| (place.0 * 2.0).floor();
+    let kept = |run: &[(f64, f64)]| {
+        let by_height = |a: &usize, b: &usize| run[*a].1.total_cmp(&run[*b].1);
+        let least = (0..run.len()).min_by(by_height).unwrap_or(0);
+        let greatest = (0..run.len()).max_by(by_height).unwrap_or(0);
+        let mut kept = vec![0, least, greatest, run.len() - 1];
+        kept.sort_unstable();
+        kept.dedup();
+        kept.into_iter().map(|i| run[i]).collect::<Vec<_>>()
+    };
+    places.chunk_by(|a, b| column(a) == column(b)).flat_map(kept).collect()
 }
 
 fn points(canvas: &mut Canvas, runs: &[Vec<(f64, f64)>], i: usize, frame: &Frame) {

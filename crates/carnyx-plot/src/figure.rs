@@ -215,6 +215,21 @@ mod tests {
     }
 
     #[test]
+    fn long_lines_lose_only_what_cannot_be_seen() {
+        let wave: Vec<(f64, f64)> = (0..200_000).map(|i| (f64::from(i), f64::from(i % 100))).collect();
+        let svg = LineChart::new("").series("a", &wave).to_svg().unwrap();
+        let line = points(&svg, "#0072b2").remove(1);
+        assert!(line.len() / 2 < 5000, "{}", line.len());
+        let range = |points: &[f64]| {
+            let ys = || points.iter().skip(1).step_by(2).copied();
+            (ys().fold(f64::INFINITY, f64::min), ys().fold(0.0, f64::max))
+        };
+        // Every hundred points, thus far more often than every half point of width, the line goes all the way.
+        let whole = LineChart::new("").series("a", &wave[..100]).to_svg().unwrap();
+        assert_eq!(range(&line), range(&points(&whole, "#0072b2").remove(1)));
+    }
+
+    #[test]
     fn marks_make_way_for_each_other() {
         let chart = LineChart::new("").log_x().series("a", &[(1e-5, 1.0), (1.0, 2.0)]);
         let svg = chart.mark(1e-3, "the first").mark(1.2e-3, "the second").mark(0.5, "far").to_svg().unwrap();

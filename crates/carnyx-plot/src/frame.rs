@@ -43,6 +43,10 @@ impl Frame {
         self.bottom - (position - self.y.low) / (self.y.high - self.y.low) * (self.bottom - self.top)
     }
 
+    pub fn rect(&self) -> Rect {
+        Rect { x: self.left, y: self.top, width: self.right - self.left, height: self.bottom - self.top }
+    }
+
     /// Draws lines at the ticks.
     pub fn grid(&self, canvas: &mut Canvas) {
         let thin = Stroke::new(GRID, 1.0);
