@@ -259,10 +259,10 @@ impl LineChart {
         Figure::new().panel(self.clone()).to_svg()
     }
 
-    /// Writes the chart as an SVG file, in full or not at all.
+    /// Writes the chart as a file, in full or not at all: see [`Figure::save`].
     ///
     /// # Errors
-    /// As [`LineChart::to_svg`]; `file`, if the file cannot be written.
+    /// As [`LineChart::to_svg`] and [`Figure::save`].
     ///
     /// # Example
     /// ```

@@ -5,7 +5,7 @@
 //! members and nothing else; what cannot be drawn so is an error that names it.
 
 use crate::layout::{Layout, Plan, layout};
-use crate::{file, picture};
+use crate::{file, picture, png};
 use carnyx_graph::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -248,10 +248,27 @@ impl Diagram {
         Ok(picture::draw(self, &self.layout()?))
     }
 
-    /// Writes the diagram as an SVG file, in full or not at all.
+    /// The diagram as the bytes of a PNG file: see [`Figure::to_png`](crate::Figure::to_png).
     ///
     /// # Errors
-    /// As [`Diagram::to_svg`]; `file`, if the file cannot be written.
+    /// As [`Diagram::to_svg`] and [`Figure::to_png`](crate::Figure::to_png).
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Block, Diagram};
+    /// match Diagram::new().block("a", Block::new("a")).to_png() {
+    ///     Ok(bytes) => assert!(bytes.starts_with(b"\x89PNG")),
+    ///     Err(error) => assert_eq!(error.code(), "feature"), // which is off by default
+    /// }
+    /// ```
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        png::drawn(&self.to_svg()?)
+    }
+
+    /// Writes the diagram as a file, in full or not at all: SVG or PNG, as its name says.
+    ///
+    /// # Errors
+    /// As [`Diagram::to_svg`] and [`Figure::save`](crate::Figure::save).
     ///
     /// # Example
     /// ```
@@ -263,7 +280,7 @@ impl Diagram {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result {
-        file::write(path.as_ref(), &self.to_svg()?)
+        file::save(path.as_ref(), || self.to_svg())
     }
 
     pub(crate) fn layout(&self) -> Result<Layout> {

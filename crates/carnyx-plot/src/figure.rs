@@ -1,9 +1,9 @@
 //! Charts side by side in one picture.
 
 use crate::canvas::Canvas;
-use crate::file;
 use crate::layout::Rect;
 use crate::panel::Panel;
+use crate::{file, png};
 use carnyx_graph::{Error, Result};
 use std::path::Path;
 
@@ -37,7 +37,15 @@ impl Figure {
     }
 
     /// A figure of one chart.
-    pub(crate) fn of(chart: impl Into<Panel>) -> Figure {
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// let chart = LineChart::new("loss").series("train", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// assert_eq!(Figure::of(chart.clone()).to_svg()?, chart.to_svg()?);
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn of(chart: impl Into<Panel>) -> Figure {
         Figure::new().panel(chart)
     }
 
@@ -110,10 +118,33 @@ impl Figure {
         (widths, heights)
     }
 
-    /// Writes the figure as an SVG file, in full or not at all.
+    /// The figure as the bytes of a PNG file, with two pixels for each point: for programs that do not show SVG.
+    ///
+    /// The same figure gives the same bytes on every machine. Letters other than Latin, Greek and Cyrillic ones are
+    /// shown as empty boxes.
     ///
     /// # Errors
-    /// As [`Figure::to_svg`]; `file`, if the file cannot be written.
+    /// As [`Figure::to_svg`]; `feature`, without the feature `png`; `data`, if it would have more than 20 000 pixels in
+    /// a row or column.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::{Figure, LineChart};
+    /// let chart = LineChart::new("loss").series("loss", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// match Figure::of(chart).to_png() {
+    ///     Ok(bytes) => assert!(bytes.starts_with(b"\x89PNG")),
+    ///     Err(error) => assert_eq!(error.code(), "feature"), // which is off by default
+    /// }
+    /// ```
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        png::drawn(&self.to_svg()?)
+    }
+
+    /// Writes the figure as a file, in full or not at all: SVG or PNG, as its name says.
+    ///
+    /// # Errors
+    /// As [`Figure::to_svg`] and, for a name that ends in `.png`, [`Figure::to_png`]; `file`, if the name ends in anything
+    /// else, or the file cannot be written.
     ///
     /// # Example
     /// ```
@@ -125,7 +156,7 @@ impl Figure {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result {
-        file::write(path.as_ref(), &self.to_svg()?)
+        file::save(path.as_ref(), || self.to_svg())
     }
 }
 
@@ -323,6 +354,28 @@ mod tests {
                 chart.log_x().log_y().to_svg().unwrap();
             }
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_its_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let save = |name: &str| learning_curves().save(folder.path().join(name));
+        save("a.SVG").unwrap();
+        for name in ["a.pdf", "a", "svg", ".svg"] {
+            let error = save(name).unwrap_err();
+            assert_eq!((error.code(), error.advice()), ("file", Some("pictures are `.svg` or `.png`")));
+        }
+        let written = save("a.png");
+        assert_eq!(written.is_ok(), cfg!(feature = "png"));
+        match written {
+            Ok(()) => {
+                let bytes = fs::read(folder.path().join("a.png")).unwrap();
+                assert_eq!(bytes, learning_curves().to_png().unwrap());
+            }
+            Err(error) => assert!(error.to_string().contains("a.png`"), "{error}"),
+        }
+        // What cannot be drawn is said before the format.
+        assert_eq!(Figure::new().save("a.png").unwrap_err().code(), "data");
     }
 
     #[test]

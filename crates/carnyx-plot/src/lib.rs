@@ -1,9 +1,20 @@
-//! Pictures as SVG: charts (learning curves, learning-rate sweeps, bars), and diagrams of boxes and arrows.
+//! Pictures as SVG or PNG: charts, and diagrams of boxes and arrows.
 //!
-//! A [`LineChart`] is a title, two axes and series of points; a [`BarChart`] is numbers by name; a [`Figure`] puts charts
-//! side by side; a [`Diagram`] is blocks in rows, arrows and frames. The text of an SVG is made in one go by
-//! [`Figure::to_svg`] and its kin, and depends on nothing but the chart: no fonts, no clock, no environment. Invariant:
-//! every series of a drawn chart shows at least one point, or there is an error that names it.
+//! | Picture | of |
+//! |---|---|
+//! | [`LineChart`] | lines and points: learning curves, learning-rate sweeps |
+//! | [`BarChart`] | numbers by name |
+//! | [`ParallelCoordinates`] | the trials of a search |
+//! | [`ConfusionMatrix`] | which classes are taken for which |
+//! | [`RocCurve`], [`PrecisionRecallCurve`] | how well scores tell two classes apart |
+//! | [`ImageGrid`] | images, and weights of units that look at images |
+//! | [`DecisionBoundary`] | what a model of two inputs says everywhere |
+//! | [`Figure`] | several of these, side by side |
+//! | [`Diagram`] | blocks in rows, arrows and frames |
+//!
+//! The text of an SVG is made in one go by `to_svg`, and depends on nothing but the picture: no fonts, no clock, no
+//! environment. With the feature `png`, the same picture has pixels too. Invariant: every series of a drawn chart shows
+//! at least one point, or there is an error that names it.
 #![forbid(unsafe_code)]
 
 mod answers;
@@ -27,6 +38,7 @@ mod matrix;
 mod panel;
 mod parallel;
 mod picture;
+mod png;
 mod simplex;
 mod text;
 
