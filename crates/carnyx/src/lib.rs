@@ -40,6 +40,7 @@
 //! | [`datasets`], [`plots`] | data to begin with, readers, tables and their preprocessing, and charts |
 //! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
+//! | [`PlotHistory`], [`PlotModel`], [`plots`] | learning curves, confusion matrices, curves of scores, decision boundaries, weights |
 //! | [`SweepLearningRate`], [`LearningRateSweep`] | the learning rate before all else: a range test |
 //! | [`tune()`], [`Hyper`], [`Search`], [`Trials`] | searching for hyperparameters |
 //! | [`TensorBoard`], [`board`] | logs for TensorBoard: curves, distributions, graphs, trials, profiles |
@@ -57,13 +58,16 @@
 //!
 //! * `ndarray`: arrays of the `ndarray` crate, both ways.
 //! * `download`: data sets that are not on disk are fetched.
+//! * `parquet`: tables are read from Parquet files; wants a C compiler.
 //! * `sqlite`, `postgres`: studies live in a file, or on a server for many machines.
+//! * `png`: pictures are saved as PNG too.
 #![forbid(unsafe_code)]
 
 pub mod prelude;
 
 mod curves;
 mod diagram;
+mod pictures;
 
 #[doc(inline)]
 pub use carnyx_board::TensorBoard;
@@ -79,6 +83,7 @@ pub use carnyx_nn::*;
 pub use carnyx_tune::*;
 pub use curves::PlotHistory;
 pub use diagram::Draw;
+pub use pictures::PlotModel;
 
 /// Data sets, and readers for files of one's own.
 pub mod datasets {
@@ -92,7 +97,7 @@ pub mod board {
     pub use carnyx_board::*;
 }
 
-/// Charts as SVG files.
+/// Charts and diagrams as SVG and PNG files.
 pub mod plots {
     #[doc(inline)]
     pub use carnyx_plot::*;

@@ -46,11 +46,11 @@ pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};
 
 // Models, data and training.
 #[doc(no_inline)]
-pub use crate::{
-    Callback, Compile, Draw, Fit, History, Logs, Model, PlotHistory, Run, TensorBoard, Verbosity,
-};
+pub use crate::{Callback, Compile, Fit, History, Logs, Model, Run, TensorBoard, Verbosity};
 #[doc(no_inline)]
 pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
+#[doc(no_inline)]
+pub use crate::{Draw, PlotHistory, PlotModel};
 
 // What to try next.
 #[doc(no_inline)]
