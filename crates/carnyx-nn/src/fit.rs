@@ -125,10 +125,11 @@ fn learn(
     let callbacks = &mut options.callbacks;
     let mut run = Running::new(optimizer, steps, site);
     (run.epoch, run.epochs) = (first_epoch, first_epoch + options.epochs);
+    run.verbosity = options.verbosity;
     run.watched.history.first_epoch = first_epoch;
     check_schedule(&run)?;
     warn_of_long_warm_up(&run, &mut progress);
-    run.follow_schedule(run.optimizer.iterations()?)?;
+    run.follow_schedule(run.optimizer.iterations()?, run.step)?;
     let watching = Watching { validation: validation.is_some(), others: options.head_report };
     let optimizer_name = run.optimizer.name();
     let schedule = run.optimizer.schedule().map(describe_schedule);
@@ -151,6 +152,7 @@ fn learn(
     })?;
     // A fit that continues from a backup within an epoch has begun that epoch already.
     while run.epoch < run.epochs && (run.step > 0 || !run.stopped) {
+        progress.set(run.verbosity);
         progress.begin(run.epoch, run.epochs, run.steps);
         if run.step == 0 {
             run.logs.clear();
@@ -183,7 +185,7 @@ fn learn(
         callbacks.call(Moment::EpochEnd, core, &mut run)?;
         run.watched.history.epochs.push(run.logs.clone());
         (run.epoch, run.step) = (run.epoch + 1, 0);
-        run.follow_schedule(run.optimizer.iterations()?)?;
+        run.follow_schedule(run.optimizer.iterations()?, run.step)?;
         callbacks.epoch_done(core, &mut run)?;
     }
     run.optimizer.assign_averages(&core.network.variables)?;
@@ -254,6 +256,7 @@ fn train_epoch(
 ) -> Result {
     if run.step == 0 {
         core.reset_totals()?;
+        run.samples = 0;
     }
     let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut current: Option<Prepared> = None;
@@ -263,6 +266,7 @@ fn train_epoch(
     let (marks, profiled) = (Marks::of(core.executor()), callbacks.are_profiled());
     let was_over = run.stopped && run.step > 0;
     let (mut failure, mut first_batch) = (None, None);
+    let (mut unseen, mut to_glance) = (0, callbacks.steps_to_glance());
     while !was_over {
         let number = iteration.saturating_sub(pass.first_iteration) as usize;
         if profiled {
@@ -323,14 +327,19 @@ fn train_epoch(
         }
         no_feeds = emptied(feeds);
         iteration += 1;
-        run.step += 1;
-        run.follow_schedule(iteration)?;
+        run.samples += rows;
+        unseen += 1;
+        run.follow_schedule(iteration, run.step + 1)?;
         if watched {
             core.results_into(&mut run.logs, "")?;
-            run.step -= 1;
             callbacks.call(Moment::BatchEnd, core, run)?;
-            run.step += 1;
         }
+        if unseen == to_glance {
+            core.results_into(&mut run.logs, "")?;
+            callbacks.glance(core, run)?;
+            (unseen, to_glance) = (0, callbacks.steps_to_glance());
+        }
+        run.step += 1;
         if backed_up {
             callbacks.step_done(core, run)?;
         }
@@ -394,6 +403,7 @@ fn evaluate(
     let marks = Marks::of(core.executor());
     let mut no_feeds: Vec<Feed<'static>> = Vec::new();
     let mut current: Option<Prepared> = None;
+    let (mut unseen, mut to_glance) = (0, callbacks.steps_to_glance());
     loop {
         let began = marks.begin();
         if !steps.advance(core)? {
@@ -431,6 +441,12 @@ fn evaluate(
             callbacks.call(Moment::EvaluateBatchEnd, core, run)?;
         }
         marks.step(began, StepKind::Evaluation, run.step, rows);
+        unseen += 1;
+        if unseen == to_glance {
+            core.results_into(&mut run.logs, prefix)?;
+            callbacks.glance(core, run)?;
+            (unseen, to_glance) = (0, callbacks.steps_to_glance());
+        }
         run.step += 1;
     }
     core.keep_if_any(current);

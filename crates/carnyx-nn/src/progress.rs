@@ -52,13 +52,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Progress {
-        let style = match verbosity {
-            Verbosity::Bar if !std::io::stdout().is_terminal() => Verbosity::Line,
-            style => style,
-        };
         let now = Instant::now();
         Progress {
-            style,
+            style: style_of(verbosity),
             began: now,
             drawn: now,
             looked: now,
@@ -68,6 +64,11 @@ impl Progress {
             epoch: String::new(),
             line: 0,
         }
+    }
+
+    /// Prints as much as this, from the next epoch on.
+    pub(crate) fn set(&mut self, verbosity: Verbosity) {
+        self.style = style_of(verbosity);
     }
 
     /// Whether there is a line for each epoch, and room for more before them.
@@ -165,6 +166,14 @@ impl Drop for Progress {
         if self.line > 0 {
             print("\n");
         }
+    }
+}
+
+/// A bar moves on a terminal only.
+fn style_of(verbosity: Verbosity) -> Verbosity {
+    match verbosity {
+        Verbosity::Bar if !std::io::stdout().is_terminal() => Verbosity::Line,
+        style => style,
     }
 }
 

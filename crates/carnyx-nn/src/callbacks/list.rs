@@ -106,14 +106,26 @@ impl Callbacks<'_> {
             }
             let began = marks.begin();
             let called = moment.call(&mut **callback, &mut run.shown(core));
-            called.map_err(|error| {
-                let error = if error.site().is_some() { error } else { error.at(run.watched.site) };
-                error.note(format!("in `{}` of the callback `{}`", moment.method(), callback.name()))
-            })?;
             marks.end(began, || {
                 let name = format!("{}::{}", callback.name(), moment.method()).into();
                 Mark { name: Some(name), ..Mark::of(CALLBACK) }
             });
+            called.map_err(|error| explained(error, moment.method(), &**callback, run))?;
+        }
+        Ok(())
+    }
+
+    /// In how many steps somebody wants to look at the run, and may be shown it.
+    pub(crate) fn steps_to_glance(&self) -> usize {
+        let steps = self.list.iter().filter_map(|callback| callback.steps_to_glance());
+        steps.min().unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Shows the run to all who want to look at it.
+    pub(crate) fn glance(&mut self, core: &Core, run: &mut Running) -> Result {
+        for callback in self.list.iter_mut().filter(|callback| callback.steps_to_glance().is_some()) {
+            let called = callback.on_glance(&mut run.shown(core));
+            called.map_err(|error| explained(error, "on_glance", &**callback, run))?;
         }
         Ok(())
     }
@@ -240,4 +252,10 @@ impl Callbacks<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// An error that says which callback it is of.
+fn explained(error: Error, method: &str, callback: &dyn Callback, run: &Running) -> Error {
+    let error = if error.site().is_some() { error } else { error.at(run.watched.site) };
+    error.note(format!("in `{method}` of the callback `{}`", callback.name()))
 }

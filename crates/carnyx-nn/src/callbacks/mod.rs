@@ -408,6 +408,49 @@ pub trait Callback {
         false
     }
 
+    /// Between batches of training or evaluation, after as many as [`steps_to_glance`](Callback::steps_to_glance) says:
+    /// for callbacks that show what is going on. The logs have the means over the batches so far; `run.step` is the
+    /// batch that has just ended.
+    ///
+    /// Unlike the methods around batches, it costs nothing where it is not called.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// use carnyx_nn::{Callback, Run};
+    ///
+    /// /// Prints the loss after every thousand batches.
+    /// struct Mine;
+    /// impl Callback for Mine {
+    ///     fn on_glance(&mut self, run: &mut Run) -> Result {
+    ///         println!("batch {}: {}", run.step + 1, run.logs);
+    ///         Ok(())
+    ///     }
+    ///     fn steps_to_glance(&self) -> Option<usize> {
+    ///         Some(1000)
+    ///     }
+    ///     fn wants_batches(&self) -> bool {
+    ///         false
+    ///     }
+    /// }
+    /// ```
+    fn on_glance(&mut self, run: &mut Run) -> Result {
+        Ok(())
+    }
+
+    /// In how many batches the next [`on_glance`](Callback::on_glance) is due, asked when an epoch or evaluation begins
+    /// and after each glance; never, if `None`. Another callback may want one earlier, and all have it then.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Callback;
+    /// use carnyx_nn::callbacks::EarlyStopping;
+    /// assert_eq!(EarlyStopping::patience(3).steps_to_glance(), None);
+    /// ```
+    fn steps_to_glance(&self) -> Option<usize> {
+        None
+    }
+
     /// What a backup has to keep of this callback, so that a fit that was interrupted goes on as if it had not been.
     ///
     /// # Errors
@@ -478,7 +521,7 @@ macro_rules! forwarded {
         impl<C: Callback + ?Sized> Callback for $type {
             forwarded! { @methods on_train_begin on_train_end on_epoch_begin on_epoch_end on_batch_begin on_batch_end
                 on_evaluate_begin on_evaluate_end on_evaluate_batch_begin on_evaluate_batch_end
-                on_predict_begin on_predict_end on_predict_batch_begin on_predict_batch_end on_non_finite_loss }
+                on_predict_begin on_predict_end on_predict_batch_begin on_predict_batch_end on_non_finite_loss on_glance }
 
             fn name(&self) -> String {
                 (**self).name()
@@ -490,6 +533,10 @@ macro_rules! forwarded {
 
             fn wants_gradients(&self, epoch: usize) -> bool {
                 (**self).wants_gradients(epoch)
+            }
+
+            fn steps_to_glance(&self) -> Option<usize> {
+                (**self).steps_to_glance()
             }
 
             fn state(&mut self) -> Result<State> {

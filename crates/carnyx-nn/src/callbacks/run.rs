@@ -4,6 +4,7 @@ use crate::SaveReport;
 use crate::history::{History, Logs};
 use crate::models::trace::Core;
 use crate::optimizers::Optimizer;
+use crate::progress::Verbosity;
 use crate::saving;
 use carnyx_graph::{Array, Error, Graph, Result, Variable};
 use std::panic::Location;
@@ -40,6 +41,8 @@ pub struct Run<'a> {
     pub(super) state: &'a Watched,
     batch_loss: Option<f64>,
     gradients: &'a [(Variable, Array)],
+    samples: usize,
+    verbosity: &'a mut Verbosity,
     stopped: &'a mut bool,
     core: &'a Core,
 }
@@ -78,6 +81,55 @@ impl Run<'_> {
     /// ```
     pub fn batch_loss(&self) -> Option<f64> {
         self.batch_loss
+    }
+
+    /// How many samples this fit has trained on in this epoch.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| {
+    ///     println!("{} samples in {} batches", run.num_samples(), run.step);
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn num_samples(&self) -> usize {
+        self.samples
+    }
+
+    /// How much the fit prints.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Verbosity;
+    /// use carnyx_nn::callbacks::at_epoch_end;
+    /// let callback = at_epoch_end(|run| {
+    ///     if run.verbosity() != Verbosity::Silent {
+    ///         println!("so far so good");
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn verbosity(&self) -> Verbosity {
+        *self.verbosity
+    }
+
+    /// Says how much the fit prints, from its next epoch on: a callback that shows the progress itself wants it silent.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_nn::Verbosity;
+    /// use carnyx_nn::callbacks::{Moment, at};
+    /// let callback = at(Moment::TrainBegin, |run| {
+    ///     run.set_verbosity(Verbosity::Silent);
+    ///     Ok(())
+    /// });
+    /// # drop(callback);
+    /// ```
+    pub fn set_verbosity(&mut self, verbosity: Verbosity) {
+        *self.verbosity = verbosity;
     }
 
     /// The model's variables, for keeping their values and putting them back.
@@ -275,6 +327,10 @@ pub(crate) struct Running<'a> {
     /// Those that a callback wanted for the end of this epoch.
     pub(crate) gradients: Vec<(Variable, Array)>,
     pub(crate) optimizer: &'a mut Optimizer,
+    /// Those that were trained on in this epoch.
+    pub(crate) samples: usize,
+    /// How much is printed.
+    pub(crate) verbosity: Verbosity,
     pub(crate) stopped: bool,
     pub(crate) watched: Watched,
 }
@@ -297,14 +353,17 @@ impl<'a> Running<'a> {
             batch_loss: None,
             gradients: Vec::new(),
             optimizer,
+            samples: 0,
+            verbosity: Verbosity::Silent,
             stopped: false,
             watched,
         }
     }
 
-    /// Goes on to the learning rate of the next step, if a schedule says it; so many steps are done.
-    pub(crate) fn follow_schedule(&mut self, iterations: u64) -> Result {
-        let share = if self.steps == 0 { 0.0 } else { self.step as f64 / self.steps as f64 };
+    /// Goes on to the learning rate of the next step, if a schedule says it: after so many steps of the optimizer, at this
+    /// step of the epoch.
+    pub(crate) fn follow_schedule(&mut self, iterations: u64, step: usize) -> Result {
+        let share = if self.steps == 0 { 0.0 } else { step as f64 / self.steps as f64 };
         let followed = self.optimizer.follow(iterations, (self.epoch as f64, share));
         followed.map_err(|error| error.at(self.watched.site))
     }
@@ -321,6 +380,8 @@ impl<'a> Running<'a> {
             state: &self.watched,
             batch_loss: self.batch_loss,
             gradients: &self.gradients,
+            samples: self.samples,
+            verbosity: &mut self.verbosity,
             stopped: &mut self.stopped,
             core,
         }

@@ -193,7 +193,7 @@ impl Snapshot {
         (run.epoch, run.step, run.stopped) = (epoch as usize, step as usize, stopped != 0);
         // A stream whose length is not known before its end has told it already.
         run.steps = steps as usize;
-        run.follow_schedule(run.optimizer.iterations()?)?;
+        run.follow_schedule(run.optimizer.iterations()?, run.step)?;
         core.epochs_trained = epochs_trained as usize;
         run.logs = logs.into_iter().next().unwrap_or_default();
         run.batch_loss = batch_loss;
