@@ -253,7 +253,7 @@ impl Layer for Activation {
     type Out = Tensor;
 
     fn call(&self, x: &Tensor) -> Tensor {
-        self.of(x)
+        self.of(x).with_mask_of(x)
     }
 }
 

@@ -17,6 +17,9 @@ use std::sync::Arc;
 ///
 /// Implement `call`; use [`apply`](Apply::apply), which adds the layer's name to errors and graphs.
 ///
+/// Which steps of a sequence are padding, a layer is told by [`x.mask()`](Tensor::mask); one that keeps each step in its
+/// place says so for the layers and losses that follow: `y.with_mask_of(x)`.
+///
 /// # Example
 /// ```standalone_crate
 /// # extern crate carnyx_nn as carnyx;

@@ -19,12 +19,12 @@ use std::sync::Arc;
 const TOLERANCE: f64 = 3e-6;
 
 /// A layer of one tensor, or of several.
-enum Built {
+pub(super) enum Built {
     One(LayerRef),
     Many(Arc<dyn Layer<Vec<Tensor>, Out = Tensor>>),
 }
 
-fn one(layer: impl Layer<Out = Tensor> + 'static) -> Built {
+pub(super) fn one(layer: impl Layer<Out = Tensor> + 'static) -> Built {
     Built::One(Arc::new(layer))
 }
 
@@ -33,14 +33,14 @@ fn many(layer: impl Layer<Vec<Tensor>, Out = Tensor> + 'static) -> Built {
 }
 
 impl Built {
-    fn apply(&self, inputs: &[Tensor]) -> Tensor {
+    pub(super) fn apply(&self, inputs: &[Tensor]) -> Tensor {
         match self {
             Built::One(layer) => layer.apply(&inputs[0]),
             Built::Many(layer) => layer.apply(&inputs.to_vec()),
         }
     }
 
-    fn module(&self) -> &dyn Module {
+    pub(super) fn module(&self) -> &dyn Module {
         match self {
             Built::One(layer) => layer,
             Built::Many(layer) => layer,
@@ -152,7 +152,7 @@ fn axes(case: &Case, name: &str) -> Vec<isize> {
     numbers.into_iter().map(|axis| axis as isize).collect()
 }
 
-fn built(case: &Case) -> Built {
+pub(super) fn built(case: &Case) -> Built {
     let class = case.text("layer");
     let row = LAYERS.iter().find(|(name, _)| *name == class);
     (row.unwrap_or_else(|| panic!("`LAYERS` has no row for `{class}`")).1)(case)
@@ -205,14 +205,14 @@ impl Subject {
 }
 
 /// The placeholder for arrays like this one.
-fn drawn(i: usize, x: &Array) -> Tensor {
+pub(super) fn drawn(i: usize, x: &Array) -> Tensor {
     let sizes = x.shape()[1..].iter().copied().map(Dim::Fixed);
     let shape: Vec<Dim> = std::iter::once(Dim::BATCH).chain(sizes).collect();
     Tensor::placeholder(&format!("x_{i}"), Facts::new(shape, x.dtype()), Mode::Blueprint)
 }
 
 /// The first variable of a layer whose path ends like this; Keras says only the last part of it.
-fn variable(module: &dyn Module, name: &str) -> Variable {
+pub(super) fn variable(module: &dyn Module, name: &str) -> Variable {
     let all = module.named_variables();
     let ends =
         |path: &str| path.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));

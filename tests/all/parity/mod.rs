@@ -12,6 +12,7 @@ mod initializers;
 mod layer_steps;
 mod layers;
 mod losses;
+mod masks;
 mod metrics;
 mod optimizers;
 mod preprocessing;

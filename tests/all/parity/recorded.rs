@@ -73,9 +73,10 @@ impl Case {
         self.get(path).is_some_and(|value| value == &Value::Bool(true))
     }
 
-    /// The list of numbers at `path`.
+    /// The list of numbers at `path`; `true` is 1.
     pub fn numbers(&self, path: &str) -> Vec<f64> {
-        self.list(path).iter().map(|value| value.as_f64().expect("a number")).collect()
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_bool().map(f64::from));
+        self.list(path).iter().map(|value| number(value).expect("a number")).collect()
     }
 
     /// The list of integers at `path`.
@@ -92,6 +93,11 @@ impl Case {
         self.list(path).iter().map(|value| Case { value: value.clone() }).collect()
     }
 
+    /// The part at `path`.
+    pub fn part(&self, path: &str) -> Case {
+        Case { value: self.at(path).clone() }
+    }
+
     /// The names and values of the object at `path`.
     pub fn entries(&self, path: &str) -> Vec<(String, Case)> {
         let object =
@@ -101,10 +107,14 @@ impl Case {
 
     /// The tensor at `path`; `""` is this case itself.
     pub fn array(&self, path: &str) -> Array {
-        let tensor = Case { value: self.at(path).clone() };
+        let tensor = self.part(path);
         let (shape, data) = (tensor.sizes("shape"), tensor.numbers("data"));
         let array = Array::new(shape, data).expect("a recorded tensor fills its shape");
-        array.cast(if tensor.text("dtype") == "int32" { DType::I32 } else { DType::F32 })
+        array.cast(match tensor.text("dtype") {
+            "int32" => DType::I32,
+            "bool" => DType::Bool,
+            _ => DType::F32,
+        })
     }
 }
 

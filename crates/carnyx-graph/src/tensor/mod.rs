@@ -3,10 +3,11 @@
 //! A [`Tensor`] is an immutable node: an operation, its operands, and what is known of the result. Describing never
 //! fails: an impossible operation makes an *invalid* tensor that swallows what follows, and the first cause is
 //! reported when a program is built. The methods live in files by family: `math`, `movement`, `reduce`, `index`,
-//! `linear`, `random`.
+//! `linear`, `random`; `mask` has what travels with a tensor to later layers.
 
 mod index;
 mod linear;
+mod mask;
 mod math;
 mod movement;
 mod random;
@@ -61,6 +62,8 @@ pub enum Effect {
     Update(Variable, Tensor),
     /// In training, the value is added to the loss.
     Loss(Tensor),
+    /// What follows is told which steps count; `None`: all, whatever was said before. See [`Tensor::mask`].
+    Mask(Option<Tensor>),
 }
 
 /// A value that will be known when a program runs: an immutable node of an expression.
@@ -105,8 +108,9 @@ impl Node {
     /// Moves all tensors that this node holds to `pending`.
     fn take_apart(&mut self, pending: &mut Vec<Tensor>) {
         pending.append(&mut self.sources);
-        pending.extend(self.effects.drain(..).map(|effect| match effect {
-            Effect::Update(_, tensor) | Effect::Loss(tensor) => tensor,
+        pending.extend(self.effects.drain(..).filter_map(|effect| match effect {
+            Effect::Update(_, tensor) | Effect::Loss(tensor) => Some(tensor),
+            Effect::Mask(mask) => mask,
         }));
         if let Some(mut application) =
             self.origin.take().and_then(|origin| Arc::into_inner(origin.application))

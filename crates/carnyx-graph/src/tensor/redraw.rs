@@ -75,7 +75,9 @@ pub struct Origin {
 pub fn made_of(tensor: &Tensor) -> Vec<Tensor> {
     match tensor.origin() {
         Some(origin) => origin.application.inputs.clone(),
-        None => tensor.sources().iter().cloned().chain(tensor.effects().iter().map(value_of)).collect(),
+        None => {
+            tensor.sources().iter().cloned().chain(tensor.effects().iter().filter_map(value_of)).collect()
+        }
     }
 }
 
@@ -181,10 +183,11 @@ pub fn redraw_with(
     Ok(outputs.iter().map(|tensor| redrawing.new_of(tensor)).collect())
 }
 
-/// The value that an effect depends on.
-fn value_of(effect: &Effect) -> Tensor {
+/// The value that an effect depends on, if it depends on one.
+fn value_of(effect: &Effect) -> Option<Tensor> {
     match effect {
-        Effect::Update(_, value) | Effect::Loss(value) => value.clone(),
+        Effect::Update(_, value) | Effect::Loss(value) => Some(value.clone()),
+        Effect::Mask(mask) => mask.clone(),
     }
 }
 
@@ -262,6 +265,7 @@ impl Redrawing {
                         Effect::Update(variable.clone(), self.new_of(value))
                     }
                     Effect::Loss(value) => Effect::Loss(self.new_of(value)),
+                    Effect::Mask(mask) => Effect::Mask(mask.as_ref().map(|mask| self.new_of(mask))),
                 });
                 return Ok(sources[0].identity(Op::InMode, mode, effects.collect()));
             }

@@ -76,7 +76,7 @@ impl AlphaDropout {
         let scale = ((1.0 - rate) * (1.0 + rate * SATURATION.powi(2))).sqrt().recip();
         let shift = -scale * SATURATION * rate;
         let kept = Tensor::random_bernoulli(x.shape(), 1.0 - self.rate, self.noise.address());
-        Ok(kept.select(x, x.full_like(SATURATION)) * scale + shift)
+        Ok((kept.select(x, x.full_like(SATURATION)) * scale + shift).with_mask_of(x))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::features::{along, check_floats, feature_axes, or_invalid, other_axes};
 use super::gains::Gains;
 use crate::constraints::Constraint;
+use crate::losses::EPSILON;
 use crate::regularizers::Regularizer;
 use crate::saving::{Fields, decimal, with};
 use crate::{Config, Layer, Module, Ones, Zeros};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 /// `gamma · (x - mean) / √(variance + epsilon) + beta` for each feature: in training with mean and variance of the
 /// batch, in inference with their moving averages, which training keeps: `moving · momentum + batch · (1 - momentum)`.
+/// Of a batch with a [mask](Tensor::mask), mean and variance are those of the steps that count.
 ///
 /// A frozen layer keeps its averages and normalises by them in training too, as in Keras. It takes effect at the next
 /// step, without a new `compile`.
@@ -294,15 +296,29 @@ impl BatchNormalization {
             self.gains().after(&normal, &[features], along)
         };
         if !x.is_training() || self.moving_mean.is_frozen() {
-            return Ok(normalize(&moving_mean, &moving_variance));
+            return Ok(normalize(&moving_mean, &moving_variance).with_mask_of(x));
         }
-        let others = other_axes(&shape, &axes);
-        let (mean, variance) = (x.mean_along(others.clone()), x.variance_along(others));
+        let (mean, variance) = moments(x, &axes);
         let share = 1.0 - decimal(self.momentum);
         Ok(normalize(&mean, &variance)
             .and_update(&self.moving_mean, moving_mean.lerp(&mean, share))
-            .and_update(&self.moving_variance, moving_variance.lerp(&variance, share)))
+            .and_update(&self.moving_variance, moving_variance.lerp(&variance, share))
+            .with_mask_of(x))
     }
+}
+
+/// Mean and variance of the features along `axes`, of the elements that count.
+fn moments(x: &Tensor, axes: &[usize]) -> (Tensor, Tensor) {
+    let (shape, others) = (x.shape(), other_axes(&x.shape(), axes));
+    let Some(mask) = x.mask_of_elements() else {
+        return (x.mean_along(others.clone()), x.variance_along(others));
+    };
+    // The number of elements, away from 0.
+    let count = mask.cast(x.dtype()).sum_along(others.clone()) + EPSILON;
+    let mean_of = |values: &Tensor| mask.select(values, 0.0).sum_along(others.clone()) / &count;
+    let mean = mean_of(x);
+    let variance = mean_of(&(x - along(&mean, &shape, axes)).square());
+    (mean, variance)
 }
 
 impl Default for BatchNormalization {

@@ -318,7 +318,7 @@ impl Layer for Dense {
             Some(bias) => self.activation.call(&(sums + bias.shaped([self.units]))),
             None => self.activation.call(&sums),
         };
-        regularized(self.activity_regularizer.as_ref(), outputs)
+        regularized(self.activity_regularizer.as_ref(), outputs).with_mask_of(x)
     }
 }
 

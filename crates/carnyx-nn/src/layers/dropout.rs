@@ -118,7 +118,7 @@ impl Layer for Dropout {
         let shape = shape.fold(x.shape(), |shape, axis| shape.with(axis, 1usize));
         let keep = 1.0 - self.rate;
         let kept = Tensor::random_bernoulli(shape, keep, self.noise.address()).broadcast_to(x.shape());
-        kept.select(x * (1.0 / keep), x.zeros_like())
+        kept.select(x * (1.0 / keep), x.zeros_like()).with_mask_of(x)
     }
 }
 

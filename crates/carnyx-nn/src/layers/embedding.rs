@@ -88,13 +88,15 @@ impl Embedding {
         self
     }
 
-    /// Says that the id 0 is padding. It is written to files, and changes nothing here so far.
+    /// Says that the id 0 is padding: the [mask](Tensor::mask) of the vectors is false there, so that losses and means of
+    /// metrics leave those steps out.
     ///
     /// # Example
     /// ```
+    /// # use carnyx_graph::Tensor;
     /// # use carnyx_nn::*;
-    /// let padded = Embedding::new(1000, 16).mask_zero();
-    /// # let _ = padded;
+    /// let vectors = Embedding::new(1000, 16).mask_zero().apply(&Tensor::input("words", [20]));
+    /// assert_eq!(vectors.mask().unwrap().shape().to_string(), "[batch, 20]");
     /// ```
     pub fn mask_zero(mut self) -> Embedding {
         self.mask_zero = true;
@@ -153,7 +155,8 @@ impl Embedding {
                 .help("convert the data with `.cast(DType::I32)`"));
         }
         let ids = if matches!(dtype, DType::I32 | DType::I64) { ids.clone() } else { ids.cast(DType::I64) };
-        Ok(self.embeddings.shaped([self.vocabulary, self.dim]).gather(0, &ids))
+        let vectors = self.embeddings.shaped([self.vocabulary, self.dim]).gather(0, &ids);
+        Ok(if self.mask_zero { vectors.with_mask(ids.not_equal(0i64)) } else { vectors })
     }
 }
 

@@ -57,7 +57,7 @@ impl GaussianNoise {
         if !x.is_training() || self.deviation == 0.0 {
             return Ok(x.clone());
         }
-        Ok(x + normal_like(x, &self.noise) * self.deviation)
+        Ok((x + normal_like(x, &self.noise) * self.deviation).with_mask_of(x))
     }
 }
 
@@ -123,7 +123,7 @@ impl GaussianDropout {
             return Ok(x.clone());
         }
         let deviation = (self.rate / (1.0 - self.rate)).sqrt();
-        Ok(x * (normal_like(x, &self.noise) * deviation + 1.0))
+        Ok((x * (normal_like(x, &self.noise) * deviation + 1.0)).with_mask_of(x))
     }
 }
 

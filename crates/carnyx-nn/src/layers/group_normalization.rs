@@ -258,7 +258,8 @@ impl GroupNormalization {
         let grouped = x.reshape(dims);
         let centered = &grouped - grouped.mean_keep(within.clone());
         let normal = &centered * (centered.square().mean_keep(within) + self.epsilon).rsqrt();
-        Ok(self.gains().after(&normal.reshape(shape.clone()), &[features], |v| along(v, &shape, &axes)))
+        let normal = normal.reshape(shape.clone());
+        Ok(self.gains().after(&normal, &[features], |v| along(v, &shape, &axes)).with_mask_of(x))
     }
 }
 

@@ -245,7 +245,7 @@ impl LayerNormalization {
         let inverse = (centered.square().mean_keep(along_features) + self.epsilon).rsqrt();
         let scaled = if self.rms_scaling { x * inverse } else { centered * inverse };
         let along = |values: &Tensor| along(values, &shape, &axes);
-        Ok(self.gains().after(&scaled, &sizes(&shape, &axes), along))
+        Ok(self.gains().after(&scaled, &sizes(&shape, &axes), along).with_mask_of(x))
     }
 }
 

@@ -7,8 +7,8 @@ use carnyx_graph::{Error, Result, Tensor};
 
 /// Sets the steps to zero in which every feature has the mask's value: padding, at the end of shorter sequences.
 ///
-/// As in Keras, such steps are zero afterwards. What follows does not learn which steps they were, so that losses
-/// count them too.
+/// What follows learns which steps those were, by the [mask](Tensor::mask) of the result: losses and means of metrics
+/// leave them out.
 ///
 /// # Shape
 /// `[batch, …, features]` to the same.
@@ -54,8 +54,9 @@ impl Masking {
             return Err(Error::new("shape", format!("`Masking` cannot work on {}", x.shape()))
                 .label("it looks at the features of each step, which are the last axis"));
         }
-        let is_step = x.not_equal(self.value).any_along(-1).expand(-1);
-        Ok(is_step.broadcast_to(x.shape()).select(x, x.zeros_like()))
+        let is_step = x.not_equal(self.value).any_along(-1);
+        let kept = is_step.expand(-1).broadcast_to(x.shape()).select(x, x.zeros_like());
+        Ok(kept.with_mask(is_step))
     }
 }
 

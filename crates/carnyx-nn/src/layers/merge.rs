@@ -2,6 +2,9 @@
 //!
 //! These are layers with a name and a place in files and diagrams; in a drawing `&a + &b` and `concat` do the same work.
 //! Tensors of different ranks are aligned as Keras does: those of lower rank get axes of size 1 behind the batch.
+//!
+//! Masks are joined as Keras does. Of tensors that are merged element by element, a step counts if it counts in any of
+//! them; if one has no mask, the result has none. Products and extremes leave out the elements that do not count.
 
 use super::features::or_invalid;
 use crate::saving::Fields;
@@ -56,8 +59,18 @@ impl Layer<Vec<Tensor>> for Concatenate {
         if let Some(error) = nothing("Concatenate", x) {
             return Tensor::invalid(error);
         }
-        concat(x, self.axis)
+        let joined = concat(x, self.axis);
+        joined_mask(x, self.axis).map_or_else(|| joined.clone(), |mask| joined.with_mask(mask))
     }
+}
+
+/// A step of joined tensors counts if any of its elements does; all elements of a tensor without a mask do.
+fn joined_mask(tensors: &[Tensor], axis: isize) -> Option<Tensor> {
+    if tensors.iter().all(|x| x.mask().is_none()) {
+        return None;
+    }
+    let elements = |x: &Tensor| x.mask_of_elements().unwrap_or_else(|| Tensor::full(x.shape(), true));
+    Some(concat(&tensors.iter().map(elements).collect::<Vec<_>>(), axis).any_along(-1))
 }
 
 macro_rules! elementwise {
@@ -78,7 +91,7 @@ macro_rules! elementwise {
 
             fn call(&self, x: &Vec<Tensor>) -> Tensor {
                 let merge: fn(Vec<Tensor>) -> Tensor = $merge;
-                or_invalid(aligned(stringify!($name), x).map(merge))
+                or_invalid(aligned(stringify!($name), x).map(|x| merged(x, merge)))
             }
         }
     )* };
@@ -132,7 +145,7 @@ elementwise! {
     /// let gated = Multiply.apply_to([&x, &Dense::new(8).activation(Sigmoid).apply(&x)]);
     /// assert_eq!(gated.shape(), x.shape());
     /// ```
-    Multiply |x| folded(x, |x, y| x * y);
+    Multiply product;
     /// The mean of two or more tensors, element by element: an ensemble.
     ///
     /// # Shape
@@ -163,7 +176,7 @@ elementwise! {
     /// let maxout = Maximum.apply_to([&Dense::new(4).apply(&x), &Dense::new(4).apply(&x)]);
     /// assert_eq!(maxout.shape().to_string(), "[batch, 4]");
     /// ```
-    Maximum |x| folded(x, |x, y| x.maximum(y));
+    Maximum |x| extreme(x, |x, y| x.maximum(y));
     /// The smallest of two or more tensors, element by element.
     ///
     /// # Shape
@@ -176,12 +189,44 @@ elementwise! {
     /// let (a, b) = (Tensor::input("a", [4]), Tensor::input("b", [4]));
     /// assert_eq!(Minimum.apply_to([&a, &b]).shape(), a.shape());
     /// ```
-    Minimum |x| folded(x, |x, y| x.minimum(y));
+    Minimum |x| extreme(x, |x, y| x.minimum(y));
+}
+
+/// What `merge` makes of the tensors, with their masks as one.
+fn merged(tensors: Vec<Tensor>, merge: fn(Vec<Tensor>) -> Tensor) -> Tensor {
+    let masks = tensors.iter().map(|x| x.mask().cloned());
+    let mask = masks.reduce(|one, other| Some(one?.logical_or(other?))).flatten();
+    let merged = merge(tensors);
+    mask.map_or_else(|| merged.clone(), |mask| merged.with_mask(mask))
 }
 
 fn folded(tensors: Vec<Tensor>, merge: fn(&Tensor, &Tensor) -> Tensor) -> Tensor {
-    let merged = tensors.into_iter().reduce(|x, y| merge(&x, &y));
-    merged.unwrap_or_else(|| Tensor::invalid(Error::new("inputs", "a layer is applied to no tensors")))
+    tensors.into_iter().reduce(|x, y| merge(&x, &y)).unwrap_or_else(of_nothing)
+}
+
+/// Elements that do not count are factors of 1; where none counts, the product is 0.
+fn product(tensors: Vec<Tensor>) -> Tensor {
+    let masks = tensors.iter().map(Tensor::mask_of_elements);
+    let counted = masks.reduce(|one, other| Some(one?.logical_or(other?))).flatten();
+    let factor =
+        |x: Tensor| x.mask_of_elements().map_or_else(|| x.clone(), |mask| mask.select(&x, x.ones_like()));
+    let product = folded(tensors.into_iter().map(factor).collect(), |x, y| x * y);
+    counted.map_or_else(|| product.clone(), |counted| counted.select(&product, product.zeros_like()))
+}
+
+/// An element that does not count gives way to that of the other tensor.
+fn extreme(tensors: Vec<Tensor>, choose: fn(&Tensor, &Tensor) -> Tensor) -> Tensor {
+    let with_mask = tensors.into_iter().map(|x| (x.mask_of_elements(), x));
+    let chosen = with_mask.reduce(|(of_x, x), (of_y, y)| {
+        let y = of_y.as_ref().map_or_else(|| y.clone(), |mask| mask.select(&y, &x));
+        let x = of_x.as_ref().map_or_else(|| x.clone(), |mask| mask.select(&x, &y));
+        (of_x.zip(of_y).map(|(one, other)| one.logical_or(other)), choose(&x, &y))
+    });
+    chosen.map_or_else(of_nothing, |(_, chosen)| chosen)
+}
+
+fn of_nothing() -> Tensor {
+    Tensor::invalid(Error::new("inputs", "a layer is applied to no tensors"))
 }
 
 /// The error for a layer that is applied to no tensors.

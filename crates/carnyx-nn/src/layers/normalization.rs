@@ -279,13 +279,14 @@ impl Layer for Normalization {
             Ok(shape) => shape,
             Err(error) => return Tensor::invalid(error),
         };
-        let x = if x.dtype().is_float() { x.clone() } else { x.cast(DType::F32) };
-        let statistic = |variable: &Variable| Tensor::read(variable).reshape(&shape).cast(x.dtype());
+        let numbers = if x.dtype().is_float() { x.clone() } else { x.cast(DType::F32) };
+        let statistic = |variable: &Variable| Tensor::read(variable).reshape(&shape).cast(numbers.dtype());
         let (mean, deviation) = (statistic(&self.mean), statistic(&self.variance).sqrt().maximum(EPSILON));
-        match self.direction {
-            Direction::Forward => (&x - mean) / deviation,
-            Direction::Inverse => &x * deviation + mean,
-        }
+        let normalized = match self.direction {
+            Direction::Forward => (&numbers - mean) / deviation,
+            Direction::Inverse => &numbers * deviation + mean,
+        };
+        normalized.with_mask_of(x)
     }
 }
 

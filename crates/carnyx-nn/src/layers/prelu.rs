@@ -137,7 +137,7 @@ impl PRelu {
         if !self.shared.is_empty() {
             feature_axes(KIND, &self.shared, &shape)?.iter().for_each(|&axis| alpha_shape[axis - 1] = 1);
         }
-        Ok(x.relu() - self.alpha.shaped(alpha_shape) * (-x).relu())
+        Ok((x.relu() - self.alpha.shaped(alpha_shape) * (-x).relu()).with_mask_of(x))
     }
 }
 

@@ -114,10 +114,10 @@ impl Rectifier {
             None => above,
         };
         if self.negative_slope == 0.0 {
-            return Ok(above);
+            return Ok(above.with_mask_of(x));
         }
         let below = (-x + self.threshold).relu();
-        Ok(above - below * self.negative_slope)
+        Ok((above - below * self.negative_slope).with_mask_of(x))
     }
 }
 

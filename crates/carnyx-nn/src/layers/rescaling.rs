@@ -62,11 +62,12 @@ impl Layer for Rescaling {
     type Out = Tensor;
 
     fn call(&self, x: &Tensor) -> Tensor {
-        let x = if x.dtype().is_float() { x.clone() } else { x.cast(DType::F32) };
-        let scaled = &x * self.scale.cast(x.dtype());
-        match &self.offset {
-            Some(offset) => scaled + offset.cast(x.dtype()),
+        let numbers = if x.dtype().is_float() { x.clone() } else { x.cast(DType::F32) };
+        let scaled = &numbers * self.scale.cast(numbers.dtype());
+        let rescaled = match &self.offset {
+            Some(offset) => scaled + offset.cast(numbers.dtype()),
             None => scaled,
-        }
+        };
+        rescaled.with_mask_of(x)
     }
 }

@@ -135,6 +135,9 @@ impl Permute {
                 .label("the order names each axis of a sample once, counted from 1")
                 .help("the batch stays first and is not named: `Permute::new([2, 1])` exchanges the two axes after it"));
         }
+        if self.order.is_sorted() {
+            return Ok(x.clone());
+        }
         Ok(x.permute(std::iter::once(0).chain(self.order.iter().copied()).collect::<Vec<_>>()))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Applies a layer to each step of a sequence by itself, with the same weights for all.
 ///
 /// All steps are one large batch for the layer: the mean that a [`BatchNormalization`](crate::BatchNormalization) in it
-/// takes is that of all steps.
+/// takes is that of all steps that count, by the [mask](Tensor::mask) of the sequence.
 ///
 /// # Shape
 /// `[batch, steps, …]` to `[batch, steps, …]`, with what the layer makes of one step.
@@ -57,7 +57,14 @@ impl TimeDistributed {
                 .label("it wants [batch, steps, …], at least three axes"));
         }
         let rows = Shape::new(shape[..2].to_vec()).elements().map_or(Dim::Symbol("rows"), Dim::Fixed);
-        let y = self.layer.call(&x.reshape([&[rows], &shape[2..]].concat()));
+        let steps = x.reshape([&[rows], &shape[2..]].concat());
+        let steps = match x.mask() {
+            Some(mask) if mask.rank() > 1 => {
+                steps.with_mask(mask.reshape([&[rows], &mask.shape()[2..]].concat()))
+            }
+            _ => steps,
+        };
+        let y = self.layer.call(&steps);
         let of_y = &y.facts()?.shape;
         if of_y.first() != Some(&rows) {
             return Err(Error::new(
@@ -66,7 +73,7 @@ impl TimeDistributed {
             )
             .label("the first axis must stay"));
         }
-        Ok(y.reshape([&shape[..2], &of_y[1..]].concat()))
+        Ok(y.reshape([&shape[..2], &of_y[1..]].concat()).with_mask_of(x))
     }
 }
 

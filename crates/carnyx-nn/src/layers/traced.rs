@@ -154,7 +154,7 @@ impl Expression {
         for tensor in in_order(&self.outputs) {
             let updated = tensor.effects().iter().filter_map(|effect| match effect {
                 Effect::Update(variable, _) => Some(variable.clone()),
-                Effect::Loss(_) => None,
+                Effect::Loss(_) | Effect::Mask(_) => None,
             });
             let read = match tensor.op() {
                 Op::Read(variable) => Some(variable.clone()),

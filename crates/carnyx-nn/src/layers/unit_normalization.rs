@@ -69,7 +69,7 @@ impl UnitNormalization {
         check_floats(KIND, x)?;
         let axes = feature_axes(KIND, &self.axes, &x.shape())?;
         let along_features: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
-        Ok(x * x.square().sum_keep(along_features).maximum(LEAST).rsqrt())
+        Ok((x * x.square().sum_keep(along_features).maximum(LEAST).rsqrt()).with_mask_of(x))
     }
 }
 

@@ -5,6 +5,7 @@
 //! broadcasts targets against predictions; only a last axis of size 1 may be missing on one side.
 
 mod circle;
+mod counted;
 mod crossentropy;
 mod divergence;
 mod focal;
@@ -20,6 +21,8 @@ mod traced;
 mod weigh;
 
 pub use circle::Circle;
+pub(crate) use counted::counted_of;
+use counted::reduced;
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
 pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
@@ -38,7 +41,7 @@ pub(crate) use traced::TracedLoss;
 pub(crate) use weigh::weigh;
 
 use carnyx_graph::op::{Op, Scope};
-use carnyx_graph::{Array, Dim, Error, Result, Shape, Tensor};
+use carnyx_graph::{Array, Dim, Effect, Error, Result, Shape, Tensor};
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,7 +95,8 @@ pub trait Loss: Send + Sync + 'static {
     #[track_caller]
     fn per_sample(&self, target: &Tensor, prediction: &Tensor) -> Tensor;
 
-    /// The mean over all samples of the batch: one number.
+    /// The mean over all samples of the batch: one number. Of predictions with a [mask](Tensor::mask), the mean over the
+    /// steps that count.
     ///
     /// # Example
     /// ```
@@ -105,8 +109,7 @@ pub trait Loss: Send + Sync + 'static {
     /// ```
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
-        let values = self.per_sample(target, prediction);
-        Reduction::default().of(&values, None, self.counted(target, prediction).as_ref())
+        reduced(self, Reduction::default(), target, prediction, None)
     }
 
     /// The mean over all samples of the batch, with the loss of each sample multiplied by its weight: `Σ w l / n`, one
@@ -125,12 +128,11 @@ pub trait Loss: Send + Sync + 'static {
     /// ```
     #[track_caller]
     fn of_weighted(&self, target: &Tensor, prediction: &Tensor, weights: &Tensor) -> Tensor {
-        let values = self.per_sample(target, prediction);
-        Reduction::default().of(&values, Some(weights), self.counted(target, prediction).as_ref())
+        reduced(self, Reduction::default(), target, prediction, Some(weights))
     }
 
     /// Which values of [`per_sample`](Loss::per_sample) count, as truth values of the same shape; `None` if all do.
-    /// Means are those of what counts.
+    /// Means are those of what counts, by this and by the [mask](Tensor::mask) of the predictions.
     ///
     /// # Example
     /// ```
@@ -503,15 +505,16 @@ fn is_column_of(short: &Shape, long: &Shape) -> bool {
 }
 
 /// The operand of the operation that computes `tensor`, if that operation (behind the borders of layers) is one that
-/// `is_wanted`. The operand stays inside those layers, so that messages still name them. Nodes on which effects hang
-/// are not passed: they have to be computed.
+/// `is_wanted`. The operand stays inside those layers, so that messages still name them. Nodes on which effects other than
+/// masks hang are not passed: they have to be computed.
 fn operand_behind(tensor: &Tensor, is_wanted: impl Fn(&Op) -> bool) -> Option<Tensor> {
+    let is_passed = |tensor: &Tensor| tensor.effects().iter().all(|effect| matches!(effect, Effect::Mask(_)));
     let (mut tensor, mut borders) = (tensor, Vec::new());
     let operand = loop {
         match tensor.op() {
             op if is_wanted(op) && !tensor.is_invalid() => break tensor.sources().first()?.clone(),
-            Op::Scope(border) if tensor.effects().is_empty() => borders.push(border),
-            Op::InMode if tensor.effects().is_empty() => {}
+            Op::Scope(border) if is_passed(tensor) => borders.push(border),
+            Op::InMode if is_passed(tensor) => {}
             _ => return None,
         }
         tensor = tensor.sources().first()?;

@@ -3,7 +3,7 @@
 //! Invariant: what a loss does not count (see [`Loss::counted`]) never changes the number, neither above nor below the
 //! line of the fraction.
 
-use super::{Loss, weigh};
+use super::{Loss, reduced, weigh};
 use crate::Config;
 use carnyx_graph::{Array, Result, Shape, Tensor};
 
@@ -128,14 +128,12 @@ impl<L: Loss> Loss for Reduced<L> {
 
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
-        let values = self.loss.per_sample(target, prediction);
-        self.reduction.of(&values, None, self.loss.counted(target, prediction).as_ref())
+        reduced(&self.loss, self.reduction, target, prediction, None)
     }
 
     #[track_caller]
     fn of_weighted(&self, target: &Tensor, prediction: &Tensor, weights: &Tensor) -> Tensor {
-        let values = self.loss.per_sample(target, prediction);
-        self.reduction.of(&values, Some(weights), self.loss.counted(target, prediction).as_ref())
+        reduced(&self.loss, self.reduction, target, prediction, Some(weights))
     }
 
     fn check(&self, targets: &Array, prediction: &Shape) -> Result {

@@ -1,6 +1,6 @@
 //! Losses of predictions that are quantities.
 
-use super::{EPSILON, Loss, fit_to};
+use super::{EPSILON, Loss, Reduction, fit_to, reduced};
 use crate::Config;
 use carnyx_graph::Tensor;
 
@@ -43,6 +43,10 @@ impl Loss for MeanSquaredError {
 
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        if prediction.mask().is_some() {
+            return reduced(self, Reduction::default(), target, prediction, None);
+        }
+        // One mean in place of two.
         (prediction - fit_to(target, prediction)).square().mean()
     }
 }
@@ -85,6 +89,10 @@ impl Loss for MeanAbsoluteError {
 
     #[track_caller]
     fn of(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        if prediction.mask().is_some() {
+            return reduced(self, Reduction::default(), target, prediction, None);
+        }
+        // One mean in place of two.
         (prediction - fit_to(target, prediction)).abs().mean()
     }
 }

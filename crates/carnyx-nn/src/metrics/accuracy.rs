@@ -73,7 +73,7 @@ impl Metric for ExactAccuracy {
     }
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
-        add_hits(tally, &prediction.equal(fit_to(target, prediction)));
+        add_hits(tally, &prediction.equal(fit_to(target, prediction)), prediction);
     }
 }
 
@@ -127,7 +127,7 @@ impl Metric for BinaryAccuracy {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let said = prediction.greater(self.threshold).cast(prediction.dtype());
-        add_hits(tally, &said.equal(fit_to(target, prediction)));
+        add_hits(tally, &said.equal(fit_to(target, prediction)), prediction);
     }
 }
 
@@ -157,7 +157,7 @@ impl Metric for CategoricalAccuracy {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let right = fit_to(target, prediction).arg_max(-1);
-        add_hits(tally, &prediction.arg_max(-1).equal(right));
+        add_hits(tally, &prediction.arg_max(-1).equal(right), prediction);
     }
 }
 
@@ -187,7 +187,7 @@ impl Metric for SparseCategoricalAccuracy {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let right = class_numbers(target, prediction).cast(DType::I64);
-        add_hits(tally, &prediction.arg_max(-1).equal(right));
+        add_hits(tally, &prediction.arg_max(-1).equal(right), prediction);
     }
 }
 
@@ -296,9 +296,10 @@ fn add_among_first(tally: &mut Tally, k: usize, right: &Tensor, target: &Tensor,
         );
     }
     let value = prediction.pick(right).expand(-1);
-    add_hits(tally, &prediction.greater(value).cast(DType::I32).sum_along(-1).less(k as i32));
+    let is_found = prediction.greater(value).cast(DType::I32).sum_along(-1).less(k as i32);
+    add_hits(tally, &is_found, prediction);
 }
 
-fn add_hits(tally: &mut Tally, hits: &Tensor) {
-    tally.add_mean(&hits.cast(DType::F32));
+fn add_hits(tally: &mut Tally, hits: &Tensor, prediction: &Tensor) {
+    tally.add_mean(&hits.cast(DType::F32).with_mask_of(prediction));
 }

@@ -183,7 +183,7 @@ fn add(
         let count = values.shape().elements().unwrap_or(0);
         tally.add_weighted(&values.sum(), count as f64);
     } else {
-        tally.add_mean(&values);
+        tally.add_mean(&values.with_mask_of(prediction));
     }
 }
 

@@ -43,7 +43,7 @@ pub use crate::losses::{
 };
 
 use crate::engine::{Eval, Updates};
-use crate::losses::{Loss, weigh};
+use crate::losses::{Loss, counted_of, weigh};
 use carnyx_graph::{Array, DType, Error, Result, Shape, Tensor, Variable};
 use std::collections::BTreeMap;
 
@@ -193,7 +193,7 @@ impl<L: Loss> Metric for L {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let values = self.per_sample(target, prediction);
-        match self.counted(target, prediction) {
+        match counted_of(self, &values, target, prediction) {
             Some(counted) => tally.add_mean_where(&values, &counted),
             None => tally.add_mean(&values),
         }
@@ -284,7 +284,9 @@ impl Tally {
         self.weights.as_ref().map_or_else(|| values.clone(), |weights| weigh(values, weights))
     }
 
-    /// Adds `values` to a mean over all of them, each sample's as often as the sample counts.
+    /// Adds `values` to a mean over all of them, each sample's as often as the sample counts. If they have a
+    /// [mask](Tensor::mask), only the steps count that it names: a metric that is a mean of what happens in each step
+    /// hands the mask of the predictions on, `tally.add_mean(&values.with_mask_of(prediction))`.
     ///
     /// # Example
     /// ```
@@ -296,7 +298,9 @@ impl Tally {
     /// assert!(!tally.take_updates().is_empty());
     /// ```
     pub fn add_mean(&mut self, values: &Tensor) {
-        if self.weights.is_some() {
+        if let Some(counted) = values.mask_of_elements() {
+            self.add_mean_where(values, &counted);
+        } else if self.weights.is_some() {
             let ones = values.ones_like();
             self.add("total", &self.weigh(values).cast(DType::F64).sum());
             self.add("count", &self.weigh(&ones).cast(DType::F64).sum());

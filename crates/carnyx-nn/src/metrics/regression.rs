@@ -70,7 +70,8 @@ impl Metric for CosineSimilarity {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let y = fit_to(target, prediction);
-        tally.add_mean(&(normalized(&y) * normalized(prediction)).sum_along(-1));
+        let cosines = (normalized(&y) * normalized(prediction)).sum_along(-1);
+        tally.add_mean(&cosines.with_mask_of(prediction));
     }
 }
 
@@ -99,6 +100,6 @@ impl Metric for LogCoshError {
     }
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
-        tally.add_mean(&LogCosh.per_sample(target, prediction));
+        tally.add_mean(&LogCosh.per_sample(target, prediction).with_mask_of(prediction));
     }
 }

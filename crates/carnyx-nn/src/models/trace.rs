@@ -747,7 +747,7 @@ fn penalties(outputs: &[Tensor]) -> Vec<Tensor> {
     let mut seen = HashSet::new();
     let penalty = |effect| match effect {
         Effect::Loss(penalty) => Some(penalty),
-        Effect::Update(..) => None,
+        Effect::Update(..) | Effect::Mask(_) => None,
     };
     let all = outputs.iter().flat_map(Tensor::all_effects).filter_map(penalty);
     all.filter(|penalty| seen.insert(penalty.address())).collect()

@@ -284,17 +284,20 @@ fn sizes(tensor: &Tensor) -> Vec<Option<usize>> {
 /// What a tensor between layers is. Operations that Keras has no layer for are refused here; parts of a drawing that
 /// are stored in another way would begin here.
 fn operation(tensor: &Tensor) -> Result<Step> {
+    // Keras's layers hand masks on, operations between layers do not.
+    let is_unmasked = || tensor.sources().iter().all(|source| source.mask().is_none());
     let same_shape = || {
         let [x, y] = tensor.sources() else { return false };
         // A repeated operand is a number, or the work of broadcasting, for which Keras has rules of its own.
         x.shape() == y.shape()
+            && is_unmasked()
             && ![x, y].iter().any(|t| matches!(t.op(), Op::Broadcast(_) | Op::Constant(_) | Op::Read(_)))
     };
     match tensor.op() {
         Op::Scope(_) | Op::InMode if tensor.effects().is_empty() => {
             Ok(Step::Same(tensor.sources()[0].clone()))
         }
-        Op::Concat(axis) if *axis > 0 => {
+        Op::Concat(axis) if *axis > 0 && is_unmasked() => {
             Ok(Step::Operation(Config::new("Concatenate").field("axis", *axis), "concatenate"))
         }
         Op::Binary(Binary::Add) if same_shape() => Ok(Step::Operation(Config::new("Add"), "add")),

@@ -111,6 +111,10 @@ pub(super) fn write(expression: &Expression, place_of: &HashMap<u64, usize>) -> 
                         .0)
                 }
                 Effect::Loss(value) => Ok(Object::new("loss").with("value", numbered[&value.address()]).0),
+                Effect::Mask(Some(mask)) => {
+                    Ok(Object::new("mask").with("value", numbered[&mask.address()]).0)
+                }
+                Effect::Mask(None) => Ok(Object::new("no_mask").0),
             })
             .collect::<Result<_>>()?;
         if !effects.is_empty() {
@@ -388,10 +392,12 @@ impl Reader<'_> {
         let mode: Mode = kind(value, "mode")?;
         let mut tensor = if mode == source.mode() { source.clone() } else { source.in_mode(mode) };
         for effect in value["effects"].as_array().into_iter().flatten() {
-            let operand = self.operand(&effect["value"], "value")?;
+            let operand = || self.operand(&effect["value"], "value");
             tensor = match effect["op"].as_str() {
-                Some("update") => tensor.and_update(self.variable(effect)?, operand),
-                Some("loss") => tensor.and_loss(operand),
+                Some("update") => tensor.and_update(self.variable(effect)?, operand()?),
+                Some("loss") => tensor.and_loss(operand()?),
+                Some("mask") => tensor.with_mask(operand()?),
+                Some("no_mask") => tensor.without_mask(),
                 _ => return Err(wrong("there is an effect of unknown kind")),
             };
         }
