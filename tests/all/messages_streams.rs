@@ -64,6 +64,6 @@ fn options_that_streams_do_not_have() {
     assert_message("stream_rule", model().fit(then(batch()), quiet(1).class_weight(ClassWeight::balanced())));
     assert_message("stream_no_steps", model().fit(then(batch()), quiet(1).steps_per_epoch(0)));
     assert_message("stream_validation", model().fit((&x, &y), quiet(2).validation(then(batch()))));
-    assert_message("steps_of_arrays", model().fit((&x, &y), quiet(1).steps_per_epoch(3)));
-    assert_message("validation_steps_of_arrays", model().fit((&x, &y), quiet(1).validation_steps(3)));
+    assert_message("validation_no_steps", model().fit((&x, &y), quiet(1).validation_steps(0)));
+    assert_message("validation_steps_of_nothing", model().fit((&x, &y), quiet(1).validation_steps(3)));
 }

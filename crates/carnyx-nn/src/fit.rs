@@ -1,8 +1,6 @@
 //! The training loop: the only one.
 //!
-//! Each step runs one prepared program on rows that the executor gathers itself; the loop allocates nothing. The
-//! order of the samples depends on the seed and the epoch's number only, so a fit that is continued sees the order
-//! that one long fit would have seen.
+//! Each step runs one prepared program on rows that the executor gathers itself; the loop allocates nothing.
 
 mod options;
 mod rates;
@@ -16,6 +14,7 @@ use crate::diversity::warn_of_identical_units;
 use crate::history::{History, Logs};
 use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
+use crate::order::Order;
 use crate::profile::StepKind;
 use crate::profile::marks::Marks;
 use crate::progress::{Progress, Verbosity};
@@ -27,7 +26,8 @@ use rates::{check_schedule, warn_of_long_warm_up};
 use std::ops::Range;
 use std::panic::Location;
 
-/// Samples in a batch of evaluation or prediction: large enough to be fast, and no result depends on it.
+/// Samples in a batch of evaluation or prediction: large enough to be fast. No prediction depends on it, nor any number
+/// but a loss of which some steps do not count: that is a mean of the means of batches.
 pub(crate) const EVALUATION_BATCH: usize = 1024;
 
 /// What one pass over the data works with.
@@ -118,9 +118,12 @@ fn learn(
 
     let first_iteration = optimizer.iterations()?;
     let pass = Pass { seed: options.seed.unwrap_or(core.seed), site, first_iteration };
-    let (mut order, steps): (Vec<u32>, usize) = match &source {
-        Source::Memory(_) => ((0..training as u32).collect(), training.div_ceil(batch_size)),
-        Source::Stream(stream) => (Vec::new(), stream.num_steps()),
+    let rows = if matches!(source, Source::Memory(_)) { training } else { 0 };
+    let shuffled = options.shuffle.then_some(pass.seed);
+    let mut order = Order::new(rows, batch_size, options.steps_per_epoch, shuffled);
+    let steps = match &source {
+        Source::Memory(_) => order.steps(),
+        Source::Stream(stream) => stream.num_steps(),
     };
     let callbacks = &mut options.callbacks;
     let mut run = Running::new(optimizer, steps, site);
@@ -158,11 +161,8 @@ fn learn(
             run.logs.clear();
             callbacks.call(Moment::EpochBegin, core, &mut run)?;
         }
-        if options.shuffle {
-            shuffle(&mut order, pass.seed, run.epoch as u64);
-        }
         let began = marks.begin();
-        let mut steps = Steps::of_training(&mut source, &order, batch_size, (run.epoch, run.step), site)?;
+        let mut steps = Steps::of_training(&mut source, &mut order, (run.epoch, run.step), site)?;
         marks.input(began);
         train_epoch(core, pass, &mut steps, callbacks, &mut run, &mut progress)?;
         if run.steps == 0 {
@@ -203,7 +203,7 @@ fn validation_of<'a>(
     site: &'static Location<'static>,
 ) -> Result<Option<Validation<'a>>> {
     let at = |error: Error| error.at(site);
-    let validation = match options.validation.take() {
+    let mut validation = match options.validation.take() {
         Some(mut source) => {
             let first = source.first(core, core.epochs_trained, Role::Validation, site)?;
             first.check(Role::Validation).map_err(at)?;
@@ -217,6 +217,8 @@ fn validation_of<'a>(
         None => return Ok(None),
     };
     if let Source::Memory(data) = &validation.source {
+        let Range { start, end } = validation.rows;
+        validation.rows.end = end.min(start.saturating_add(options.most_validated()));
         data.check_mass(validation.rows.clone(), Role::Validation).map_err(at)?;
     }
     Ok(Some(validation))
@@ -521,43 +523,4 @@ fn explain_non_finite(
 fn is_ours(file: &str) -> bool {
     file.contains("carnyx-graph")
         || (file.starts_with(file!().trim_end_matches("fit.rs")) && !file.ends_with("tests.rs"))
-}
-
-/// The order of epoch `epoch`: Fisher and Yates, with the numbers of a SplitMix64 generator.
-pub(crate) fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
-    (0u32..).zip(order.iter_mut()).for_each(|(i, place)| *place = i);
-    let mut state = mix(seed ^ mix(epoch.wrapping_add(1)));
-    for i in (1..order.len()).rev() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        // The high half of a product: a number in 0..=i, as good as even for any data that fits into memory.
-        let j = ((u128::from(mix(state)) * (i as u128 + 1)) >> 64) as usize;
-        order.swap(i, j);
-    }
-}
-
-/// SplitMix64's finishing function.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_order_depends_on_seed_and_epoch_only() {
-        let order = |seed, epoch| {
-            let mut order = vec![9; 100];
-            shuffle(&mut order, seed, epoch);
-            order
-        };
-        assert_eq!(order(1, 2), order(1, 2));
-        assert_ne!(order(1, 2), order(1, 3));
-        assert_ne!(order(1, 2), order(2, 2));
-        let mut sorted = order(1, 2);
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
-    }
 }

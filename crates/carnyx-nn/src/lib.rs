@@ -25,6 +25,7 @@ pub mod metrics;
 mod models;
 mod module;
 pub mod optimizers;
+mod order;
 mod perceptron;
 pub mod profile;
 mod progress;

@@ -5,7 +5,7 @@
 //! numbers of passes are those of scikit-learn's `linear_model.Perceptron`, whose stopping rule this is.
 
 use crate::data::{Data, Role};
-use crate::fit::shuffle;
+use crate::order::shuffle;
 use carnyx_graph::{Array, Error, Result};
 use std::fmt;
 use std::panic::Location;

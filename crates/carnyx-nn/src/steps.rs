@@ -6,14 +6,15 @@
 use crate::batches::{Source, Stream};
 use crate::data::{Data, Role};
 use crate::models::trace::Core;
+use crate::order::Order;
 use carnyx_graph::{Feed, Result};
 use std::ops::Range;
 use std::panic::Location;
 
 /// A pass over samples, and the step at which it is.
 pub(crate) enum Steps<'s, 'a> {
-    /// Rows of arrays in memory, in an order, so many at a time.
-    Rows { data: &'s Data, order: &'s [u32], size: usize, current: &'s [u32] },
+    /// Rows of arrays in memory, in an order: the epoch, the step after this one, and the places of this one's rows.
+    Rows { data: &'s Data, order: &'s mut Order, epoch: usize, next: usize, current: Range<usize> },
     /// Consecutive rows of arrays in memory: those that are left, and those of this step.
     Parts { data: &'s Data, left: Range<usize>, size: usize, current: Range<usize> },
     /// Batches of a stream.
@@ -32,16 +33,12 @@ impl<'s, 'a> Steps<'s, 'a> {
     /// Steps of training, of which `done` are done: rows of arrays in memory are taken in this order.
     pub(crate) fn of_training(
         source: &'s mut Source<'a>,
-        order: &'s [u32],
-        size: usize,
+        order: &'s mut Order,
         (epoch, done): (usize, usize),
         site: &'static Location<'static>,
     ) -> Result<Steps<'s, 'a>> {
         match source {
-            Source::Memory(data) => {
-                let order = &order[order.len().min(done.saturating_mul(size))..];
-                Ok(Steps::Rows { data, order, size, current: &[] })
-            }
+            Source::Memory(data) => Ok(Steps::Rows { data, order, epoch, next: done, current: 0..0 }),
             Source::Stream(stream) => Steps::of_stream(stream, (epoch, done), Role::Training, site),
         }
     }
@@ -74,7 +71,7 @@ impl<'s, 'a> Steps<'s, 'a> {
     /// The number of steps, `done` of which may be done; 0, if it is not known.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Steps::Rows { order, size, .. } => order.len().div_ceil(*size),
+            Steps::Rows { order, .. } => order.steps(),
             Steps::Parts { left, size, .. } => left.len().div_ceil(*size),
             Steps::Batches { stream, .. } => stream.num_steps(),
         }
@@ -91,9 +88,10 @@ impl<'s, 'a> Steps<'s, 'a> {
     /// What the source of a stream says, or what is wrong with the batch.
     pub(crate) fn advance(&mut self, core: &Core) -> Result<bool> {
         match self {
-            Steps::Rows { order, size, current, .. } => {
-                (*current, *order) = order.split_at(order.len().min(*size));
-                Ok(!current.is_empty())
+            Steps::Rows { order, epoch, next, current, .. } => {
+                *current = order.batch(*epoch, *next);
+                *next += 1;
+                Ok(current.start < current.end)
             }
             Steps::Parts { left, size, current, .. } => {
                 *current = left.start..left.end.min(left.start + *size);
@@ -113,8 +111,7 @@ impl<'s, 'a> Steps<'s, 'a> {
     /// The samples of this step.
     pub(crate) fn num_rows(&self) -> usize {
         match self {
-            Steps::Rows { current, .. } => current.len(),
-            Steps::Parts { current, .. } => current.len(),
+            Steps::Rows { current, .. } | Steps::Parts { current, .. } => current.len(),
             Steps::Batches { current, .. } => current.as_ref().map_or(0, Data::num_samples),
         }
     }
@@ -131,7 +128,7 @@ impl<'s, 'a> Steps<'s, 'a> {
     pub(crate) fn feed(&self, place: usize) -> Feed<'_> {
         let array = self.data().array(place).expect("programs are made for the arrays that there are");
         match self {
-            Steps::Rows { current, .. } => Feed::Rows(array, current),
+            Steps::Rows { order, current, .. } => Feed::Rows(array, order.rows(current)),
             Steps::Parts { current, .. } => Feed::Part(array, current.start, current.len()),
             Steps::Batches { .. } => Feed::Whole(array),
         }
@@ -149,7 +146,7 @@ impl Batch {
     /// The samples of the step at which a pass is.
     pub(crate) fn of(steps: &Steps) -> Batch {
         let rows = match steps {
-            Steps::Rows { current, .. } => Some(current.to_vec()),
+            Steps::Rows { order, current, .. } => Some(order.rows(current).to_vec()),
             Steps::Parts { current, .. } => Some((current.start as u32..current.end as u32).collect()),
             Steps::Batches { .. } => None,
         };

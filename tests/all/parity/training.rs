@@ -18,7 +18,8 @@ const TOLERANCE: f64 = 2e-5;
 
 #[test]
 fn whole_trainings() {
-    compare(&file("training").parts("cases"), &[], |case, comparison| {
+    let cases = ["training", "steps"].map(|name| file(name).parts("cases"));
+    compare(&cases.into_iter().flatten().collect::<Vec<_>>(), &[], |case, comparison| {
         if case.get("config/outputs").is_some() {
             let network = WideAndDeep::new();
             set_weights(case, &network)?;
@@ -54,6 +55,12 @@ fn check<L: Module>(case: &Case, comparison: &mut Comparison, mut model: Model<L
     let validation = (arrays(case, "x_val"), arrays(case, "y_val"));
     if !validation.0.is_empty() {
         fit = fit.validation(validation.clone());
+    }
+    if case.get("fit/steps_per_epoch").is_some() {
+        fit = fit.steps_per_epoch(case.number("fit/steps_per_epoch") as usize);
+    }
+    if case.get("fit/validation_steps").is_some() {
+        fit = fit.validation_steps(case.number("fit/validation_steps") as usize);
     }
     if case.get("fit/class_weight").is_some() {
         let class = |(class, weight): (String, Case)| (class.parse().expect("a class"), weight.number(""));

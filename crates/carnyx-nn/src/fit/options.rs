@@ -113,8 +113,9 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// How many batches of a stream an epoch is: for streams without an end, for iterators, and for epochs that are
-    /// shorter than the data. Each epoch goes on where the one before ended, and opens the stream anew at its end.
+    /// How many batches an epoch is: for streams without an end, for iterators, and for epochs that are shorter than the
+    /// data, so that validation and callbacks come more often. Each epoch goes on where the one before ended. A stream
+    /// is opened anew at its end; of arrays in memory another pass begins, in another order, be it within an epoch.
     ///
     /// # Example
     /// ```
@@ -131,7 +132,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// How many batches of a stream of validation data are evaluated after each epoch, from its beginning.
+    /// How many batches of the validation data are evaluated after each epoch, from their beginning: of arrays in memory,
+    /// so many times the [`batch_size`](Fit::batch_size), or all of them, if they are fewer.
     ///
     /// # Example
     /// ```
@@ -268,22 +270,17 @@ impl<'a> Fit<'a> {
     /// Tells streams what the options say of them.
     pub(super) fn prepare_streams(&mut self, training: &mut Source) -> Result {
         let error = |title: String| Error::new("fit", title);
-        let only_streams = |option: &str| {
-            error(format!("`.{option}(..)` for arrays in memory"))
-                .label("it says how many batches of a stream are taken")
-                .help("leave it out, or make a stream of the arrays: `Stream::rows(..)`")
-        };
+        if self.steps_per_epoch == Some(0) {
+            return Err(error("an epoch of no steps".into()).help("give `.steps_per_epoch(..)` at least 1"));
+        }
+        if self.validation_steps == Some(0) {
+            return Err(
+                error("validation of no steps".into()).help("give `.validation_steps(..)` at least 1")
+            );
+        }
         match training {
-            Source::Memory(_) if self.steps_per_epoch.is_some() => {
-                return Err(only_streams("steps_per_epoch"));
-            }
             Source::Memory(_) => {}
             Source::Stream(stream) => {
-                if self.steps_per_epoch == Some(0) {
-                    return Err(
-                        error("an epoch of no steps".into()).help("give `.steps_per_epoch(..)` at least 1")
-                    );
-                }
                 if self.validation_split != 0.0 {
                     return Err(error("a validation split of a stream".into())
                         .label("nobody knows where the last part of a stream begins")
@@ -320,9 +317,17 @@ impl<'a> Fit<'a> {
                 }
                 Ok(())
             }
-            _ if self.validation_steps.is_some() => Err(only_streams("validation_steps")),
-            _ => Ok(()),
+            None if self.validation_steps.is_some() && self.validation_split == 0.0 => {
+                Err(error("validation steps without validation data".into())
+                    .help("give the data: `.validation(..)`, or `.validation_split(0.1)` of those in memory"))
+            }
+            Some(Source::Memory(_)) | None => Ok(()),
         }
+    }
+
+    /// The most rows of arrays in memory that are evaluated after an epoch.
+    pub(super) fn most_validated(&self) -> usize {
+        self.validation_steps.map_or(usize::MAX, |steps| steps.saturating_mul(self.batch_size))
     }
 
     /// How many of `samples` are learned from.
