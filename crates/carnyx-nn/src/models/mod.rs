@@ -4,6 +4,7 @@ mod functional;
 mod gradients;
 mod heads;
 mod ids;
+mod inside;
 mod model;
 mod network;
 mod snapshot;
