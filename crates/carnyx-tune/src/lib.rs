@@ -8,6 +8,7 @@
 //! changes.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod conduct;
 mod domain;
 mod folds;
@@ -25,6 +26,7 @@ mod trial;
 mod trials;
 mod tune;
 
+pub use advice::{Advice, Advise, Finding, TooHigh};
 pub use domain::{Domain, Value};
 pub use hyper::{Hyper, Real, Whole};
 pub use learning_rate::{

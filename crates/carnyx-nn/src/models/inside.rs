@@ -37,7 +37,8 @@ impl<L> Model<L> {
         let data = source.first(&self.core, 0, Role::Predict, site)?;
         data.check(Role::Predict).map_err(|error| error.at(site))?;
         let input = |array: &Array| Tensor::constant(array).in_mode(Mode::Inference);
-        let outputs = self.core.network.outputs(&data.inputs().iter().map(input).collect::<Vec<_>>(), site)?;
+        let outputs =
+            self.core.network.outputs(&data.inputs().iter().map(input).collect::<Vec<_>>(), site)?;
         let shaped = self.core.network.variables.iter().filter(|variable| variable.shape().is_some());
         initialize_on(self.core.executor(), &shaped.cloned().collect::<Vec<_>>(), self.core.seed)?;
         Ok(outputs)
@@ -79,7 +80,8 @@ impl<L> Model<L> {
             };
             let name = term.loss().name();
             let value = loss.eval().and_then(|loss| loss.item());
-            total += term.weight() * value.map_err(|e| e_at(e, site).note(format!("in the loss `{name}`")))?;
+            total +=
+                term.weight() * value.map_err(|e| e_at(e, site).note(format!("in the loss `{name}`")))?;
         }
         Ok(total)
     }

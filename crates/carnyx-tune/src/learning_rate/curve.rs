@@ -48,7 +48,7 @@ pub(super) struct Turned {
 impl Curve {
     /// `has_exploded`: whether the losses end because the next ones would have been too large.
     pub(super) fn of(rates: &[f64], losses: &[f64], smoothing: f64, has_exploded: bool) -> Curve {
-        let begin = &losses[..(losses.len() / 60).max(5).min(losses.len())];
+        let begin = &losses[..(losses.len() / 20).max(5).min(losses.len())];
         let start = begin.iter().sum::<f64>() / begin.len() as f64;
         let lowest_loss = losses.iter().copied().fold(f64::INFINITY, f64::min);
         // What has exploded would draw up its neighbours: it counts as no more than much too large.
@@ -136,11 +136,12 @@ fn smooth(values: &[f64], share: f64) -> Vec<f64> {
 
 /// The standard deviation of values around whatever curve they follow: from the median of their second differences, in
 /// which neither a slope nor a few wild values count.
-fn noise_of(values: &[f64]) -> f64 {
+pub(crate) fn noise_of(values: &[f64]) -> f64 {
     let bend = |three: &[f64]| (three[0] - 2.0 * three[1] + three[2]).abs();
     let mut bends: Vec<f64> = values.windows(3).map(bend).collect();
     bends.sort_by(f64::total_cmp);
-    let median = bends.get(bends.len() / 2).copied().unwrap_or(0.0);
+    // The lower one of two: of a short curve, some differences are its bend itself.
+    let median = bends.get(bends.len().saturating_sub(1) / 2).copied().unwrap_or(0.0);
     // 1.4826 makes the median of a normal distribution its deviation; that of `a - 2 b + c` is √6 of theirs.
     1.4826 * median / 6f64.sqrt()
 }

@@ -9,7 +9,9 @@ mod range;
 mod range_test;
 mod report;
 
+pub(crate) use curve::noise_of;
 pub use range::RateRange;
+pub(crate) use report::Rate;
 pub use report::{Confidence, LearningRateSweep, RateReason, RateSuggestion, SweepEnding, SweepStep};
 
 use carnyx_graph::{Error, Result};

@@ -148,6 +148,21 @@ impl LearningRateSweep {
         rates.iter().zip(losses).zip(smoothed).map(step).collect()
     }
 
+    /// The loss before anything was learned: the mean of the first steps.
+    pub(crate) fn first_loss(&self) -> f64 {
+        self.curve.start
+    }
+
+    /// The rate with the lowest smoothed loss, and that loss, if it fell at all.
+    pub(crate) fn lowest(&self) -> Option<(f64, f64)> {
+        let lowest = match &self.curve.shape {
+            CurveShape::Turned(turned) => turned.lowest,
+            CurveShape::Falling { lowest } => *lowest,
+            CurveShape::Rising | CurveShape::Flat => return None,
+        };
+        Some((self.curve.rates[lowest], self.curve.smoothed[lowest]))
+    }
+
     /// Why the sweep ended.
     ///
     /// # Example

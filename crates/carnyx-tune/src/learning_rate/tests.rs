@@ -323,7 +323,7 @@ fn a_report_says_in_words_what_it_saw() {
     assert_eq!(
         falling.suggestion().unwrap_err().to_string(),
         "error[sweep]: the sweep suggests no learning rate\n  \
-         = note: the loss fell from 2.2920 to 1.1361 and never turned up, not even at 10\n  \
+         = note: the loss fell from 2.2719 to 1.1361 and never turned up, not even at 10\n  \
          = help: sweep up to higher rates"
     );
     assert!(falling.plot().to_svg().is_ok());
