@@ -31,6 +31,7 @@ mod profile;
 mod saving;
 mod saving_own;
 mod schedules;
+mod stability;
 mod steps;
 mod streams;
 mod studies;

@@ -258,6 +258,12 @@ OPTIMIZERS = {
     "muon_excluding": lambda o: o.Muon(0.01, exclude_layers=["dense_1"], nesterov=False, ns_steps=4),
     "nadam": lambda o: o.Nadam(0.01, weight_decay=0.1),
     "rmsprop": lambda o: o.RMSprop(0.01, momentum=0.5, centered=True),
+    "exponential": lambda o: o.Adam(o.schedules.ExponentialDecay(0.05, 2, 0.5)),
+    "inverse_time": lambda o: o.SGD(o.schedules.InverseTimeDecay(0.2, 2, 0.5, staircase=True), momentum=0.9),
+    "polynomial": lambda o: o.AdamW(o.schedules.PolynomialDecay(0.05, 3, power=0.5, cycle=True)),
+    "piecewise": lambda o: o.SGD(o.schedules.PiecewiseConstantDecay([0, 1, 2], [0.1, 0.05, 0.2, 0.1])),
+    "cosine": lambda o: o.RMSprop(o.schedules.CosineDecay(0.01, 10, alpha=0.1, warmup_target=0.05, warmup_steps=2)),
+    "restarts": lambda o: o.SGD(o.schedules.CosineDecayRestarts(0.1, 2, t_mul=1.5, m_mul=0.9), gradient_accumulation_steps=2),
     "accumulated": lambda o: o.Nadam(0.01, gradient_accumulation_steps=2),
 }
 

@@ -73,7 +73,9 @@ fn own(to: &Path) -> Result {
     let h = first.apply(&input);
     let joined = concat([&(&h * second.apply(&h)), &(&h - second.apply(&(&h + &h)))], -1);
     let drawn = Functional::new(&input, &Dense::new(1).named("y").apply(&joined))?;
-    let mut row = row.compile(Sgd::new(0.05).momentum(0.9), MeanSquaredError).metric(MeanAbsoluteError);
+    let mut row = row
+        .compile(Sgd::new(ExponentialDecay::new(0.05, 1, 0.5)).momentum(0.9), MeanSquaredError)
+        .metric(MeanAbsoluteError);
     let mut drawn = drawn.compile(Adam::new(0.01), MeanAbsoluteError).metric(RootMeanSquaredError);
     let step = || Fit::epochs(1).verbose(Verbosity::Silent).shuffle(false).batch_size(1 << 20);
     macro_rules! write {

@@ -2,9 +2,11 @@
 //!
 //! Each step runs one prepared program on rows that the executor gathers itself; the loop allocates nothing.
 
+mod beginning;
 mod options;
 mod rates;
 
+pub(crate) use beginning::Stability;
 pub use options::Fit;
 
 use crate::batches::Source;
@@ -34,6 +36,8 @@ pub(crate) const EVALUATION_BATCH: usize = 1024;
 #[derive(Clone, Copy)]
 struct Pass {
     seed: u64,
+    /// Whether the batches are drawn at random.
+    is_random: bool,
     site: &'static Location<'static>,
     /// The number of the optimizer's steps when the fit began.
     first_iteration: u64,
@@ -117,7 +121,8 @@ fn learn(
     }
 
     let first_iteration = optimizer.iterations()?;
-    let pass = Pass { seed: options.seed.unwrap_or(core.seed), site, first_iteration };
+    let is_random = options.shuffle && matches!(source, Source::Memory(_));
+    let pass = Pass { seed: options.seed.unwrap_or(core.seed), is_random, site, first_iteration };
     let rows = if matches!(source, Source::Memory(_)) { training } else { 0 };
     let shuffled = options.shuffle.then_some(pass.seed);
     let mut order = Order::new(rows, batch_size, options.steps_per_epoch, shuffled);
@@ -153,6 +158,13 @@ fn learn(
             None => plan,
         }
     })?;
+    if !run.stability.watch.begins() {
+        let rows = matches!(source, Source::Memory(_)).then(|| {
+            let places = order.batch(first_epoch, 0);
+            order.rows(&places).to_vec()
+        });
+        run.stability.resume(&data, rows, pass);
+    }
     // A fit that continues from a backup within an epoch has begun that epoch already.
     while run.epoch < run.epochs && (run.step > 0 || !run.stopped) {
         progress.set(run.verbosity);
@@ -301,6 +313,9 @@ fn train_epoch(
         if began.is_some() {
             program.describe(&marks);
         }
+        if run.stability.watch.begins() {
+            run.stability.begin(core, steps, iteration, pass);
+        }
         run.optimizer.synchronize().map_err(|error| error.at(pass.site))?;
         let mut feeds = emptied(no_feeds);
         feeds.extend(program.feeds.iter().map(|&place| steps.feed(place)));
@@ -312,22 +327,29 @@ fn train_epoch(
             step: iteration,
         };
         let outcome = program.session.run(&bindings)?;
-        run.batch_loss = Some(program.session.number(0));
+        let loss = program.session.number(0);
+        run.batch_loss = Some(loss);
         match outcome {
             Outcome::Completed => {}
             Outcome::Guarded => {
+                let unstable = run.stability.sees_non_finite(loss);
+                let unstable = unstable.map(|found| run.note_instability(found).to_string());
                 callbacks.call(Moment::NonFiniteLoss, core, run)?;
                 if !run.stopped {
                     if steps.are_streamed() {
                         steps.data().check(Role::Training).map_err(|e| in_step(e, run, pass.site))?;
                     }
-                    return Err(explain_non_finite(core, program, &bindings, run, pass.site));
+                    let error = explain_non_finite(core, program, &bindings, run, pass.site);
+                    return Err(unstable.into_iter().fold(error, Error::note));
                 }
-                failure = run.batch_loss;
+                failure = Some(loss);
                 break;
             }
         }
         no_feeds = emptied(feeds);
+        if let Some(found) = run.stability.look(core, loss) {
+            progress.warn(&format!("warning: {}", run.note_instability(found)));
+        }
         iteration += 1;
         run.samples += rows;
         unseen += 1;
@@ -479,7 +501,7 @@ pub(crate) fn evaluate_all(
     program.check_inputs(data.inputs()).map_err(|error| error.at(site))?;
     core.check_targets(&program, data.targets()).map_err(|error| error.at(site))?;
     core.keep(program);
-    let pass = Pass { seed: core.seed, site, first_iteration: 0 };
+    let pass = Pass { seed: core.seed, is_random: false, site, first_iteration: 0 };
     let steps = Steps::of_evaluation(&mut source, all, EVALUATION_BATCH, 0, Role::Use, site)?;
     let mut run = Running::new(optimizer, steps.count(), site);
     evaluate(core, pass, steps, &mut callbacks, &mut run, "")?;

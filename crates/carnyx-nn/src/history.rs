@@ -1,5 +1,6 @@
 //! What a fit leaves behind: the numbers of each epoch.
 
+use crate::Instability;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Index;
@@ -148,6 +149,8 @@ pub struct History {
     pub epochs: Vec<Logs>,
     /// The number of the first epoch, counted from 0 over all fits of the model.
     pub first_epoch: usize,
+    /// Where the first steps of the fit made the model worse than it was before them; mostly empty.
+    pub instabilities: Vec<Instability>,
 }
 
 impl History {
@@ -161,7 +164,7 @@ impl History {
     /// assert_eq!((history.first_epoch, history.epochs.len()), (0, 2));
     /// ```
     pub fn new(first_epoch: usize, epochs: Vec<Logs>) -> History {
-        History { epochs, first_epoch }
+        History { epochs, first_epoch, instabilities: Vec::new() }
     }
 
     /// The number `name` of each epoch; NaN where an epoch has none.

@@ -32,6 +32,7 @@ mod progress;
 pub mod regularizers;
 mod saving;
 pub mod schedules;
+mod stability;
 mod steps;
 mod weights;
 
@@ -78,4 +79,5 @@ pub use schedules::{
     CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, OneCycle,
     PiecewiseConstantDecay, PolynomialDecay, PowerDecay, Schedule, Warmup,
 };
+pub use stability::Instability;
 pub use weights::ClassWeight;

@@ -51,6 +51,12 @@ impl Order {
     pub(crate) fn rows(&self, places: &Range<usize>) -> &[u32] {
         &self.rows[places.clone()]
     }
+
+    /// The same with the rows after them, up to so many as long as the pass has some.
+    pub(crate) fn rows_and_next(&self, places: &Range<usize>, at_least: usize) -> &[u32] {
+        let end = self.rows.len().min(places.start + at_least);
+        &self.rows[places.start..end.max(places.end)]
+    }
 }
 
 /// The order of pass `pass`: Fisher and Yates, with the numbers of a SplitMix64 generator.

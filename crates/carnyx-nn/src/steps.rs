@@ -116,6 +116,15 @@ impl<'s, 'a> Steps<'s, 'a> {
         }
     }
 
+    /// The rows of this step among those of [`data`](Steps::data), with rows of the next steps up to so many; `None` if
+    /// they are not taken in an order.
+    pub(crate) fn rows(&self, at_least: usize) -> Option<Vec<u32>> {
+        match self {
+            Steps::Rows { current, order, .. } => Some(order.rows_and_next(current, at_least).to_vec()),
+            Steps::Parts { .. } | Steps::Batches { .. } => None,
+        }
+    }
+
     /// What holds the samples of this step, perhaps among others; there is a step.
     pub(crate) fn data(&self) -> &Data {
         match self {

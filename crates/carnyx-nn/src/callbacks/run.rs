@@ -1,11 +1,12 @@
 //! The running fit: as callbacks see it, and as the training loop keeps it.
 
-use crate::SaveReport;
+use crate::fit::Stability;
 use crate::history::{History, Logs};
 use crate::models::trace::Core;
 use crate::optimizers::Optimizer;
 use crate::progress::Verbosity;
 use crate::saving;
+use crate::{Instability, SaveReport};
 use carnyx_graph::{Array, Error, Graph, Result, Variable};
 use std::panic::Location;
 use std::path::Path;
@@ -326,6 +327,7 @@ pub(crate) struct Running<'a> {
     pub(crate) batch_loss: Option<f64>,
     /// Those that a callback wanted for the end of this epoch.
     pub(crate) gradients: Vec<(Variable, Array)>,
+    pub(crate) stability: Stability,
     pub(crate) optimizer: &'a mut Optimizer,
     /// Those that were trained on in this epoch.
     pub(crate) samples: usize,
@@ -352,6 +354,7 @@ impl<'a> Running<'a> {
             logs: Logs::default(),
             batch_loss: None,
             gradients: Vec::new(),
+            stability: Stability::new(),
             optimizer,
             samples: 0,
             verbosity: Verbosity::Silent,
@@ -366,6 +369,14 @@ impl<'a> Running<'a> {
         let share = if self.steps == 0 { 0.0 } else { step as f64 / self.steps as f64 };
         let followed = self.optimizer.follow(iterations, (self.epoch as f64, share));
         followed.map_err(|error| error.at(self.watched.site))
+    }
+
+    /// Puts what was found into the history, with its place.
+    pub(crate) fn note_instability(&mut self, found: Instability) -> &Instability {
+        let learning_rate = self.optimizer.last_rate();
+        let instabilities = &mut self.watched.history.instabilities;
+        instabilities.push(Instability { epoch: self.epoch, step: self.step, learning_rate, ..found });
+        &instabilities[instabilities.len() - 1]
     }
 
     /// The same for a callback.

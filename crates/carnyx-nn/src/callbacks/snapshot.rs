@@ -9,6 +9,7 @@ use super::{Callback, Running, State};
 use crate::data::Data;
 use crate::history::Logs;
 use crate::models::trace::Core;
+use crate::stability::{Instability, Watch};
 use carnyx_file::{Tensors, Value, to_json};
 use carnyx_graph::{Array, DType, Error, Result, Variable};
 use std::fs;
@@ -100,6 +101,10 @@ impl Snapshot {
         tensors.insert("place", Array::new([place.len()], place.to_vec())?);
         let batch_loss = Logs::from_iter(run.batch_loss.map(|loss| ("loss", loss)));
         insert_table(&mut tensors, "batch_loss", &[batch_loss])?;
+        insert_table(&mut tensors, "watch", &[run.stability.watch.numbers()])?;
+        let instabilities: Vec<Logs> =
+            run.watched.history.instabilities.iter().map(Instability::numbers).collect();
+        insert_table(&mut tensors, "instabilities", &instabilities)?;
         insert_table(&mut tensors, "logs", std::slice::from_ref(&run.logs))?;
         insert_table(&mut tensors, "history", &run.watched.history.epochs)?;
         for (i, callback) in callbacks.iter_mut().enumerate() {
@@ -170,6 +175,7 @@ impl Snapshot {
         let rates: [f64; 2] = rates.try_into().map_err(|_| self.lacks("learning_rates"))?;
         let (logs, epochs) = (self.table("logs")?, self.table("history")?);
         let batch_loss = self.table("batch_loss")?.first().and_then(|logs| logs.get("loss"));
+        let (watch, instabilities) = (self.table("watch")?, self.table("instabilities")?);
         for (variable, &frozen) in core.network.variables.iter().zip(&frozen) {
             if variable.is_trainable() == frozen {
                 variable.set_trainable(!frozen);
@@ -197,6 +203,8 @@ impl Snapshot {
         core.epochs_trained = epochs_trained as usize;
         run.logs = logs.into_iter().next().unwrap_or_default();
         run.batch_loss = batch_loss;
+        run.stability.watch = watch.first().map_or_else(Watch::new, Watch::of);
+        run.watched.history.instabilities = instabilities.iter().map(Instability::of).collect();
         run.watched.history.epochs = epochs;
         for (i, callback) in callbacks.iter_mut().enumerate() {
             let prefix = format!("callback/{i}/");
@@ -315,6 +323,8 @@ mod tests {
             let snapshot = Snapshot { tensors, file: "backup".into() };
             let restored = snapshot.restore(&mut model.core, &mut run, &mut []);
             let is_table = ["logs", "history", "batch_loss"].contains(&name.as_str());
+            let is_table =
+                ["logs", "history", "batch_loss", "watch", "instabilities"].contains(&name.as_str());
             assert!(restored.is_err() || is_table, "{name}");
             if restored.is_err() {
                 assert_eq!(model.core.network.variables[0].value().unwrap(), before, "{name}");

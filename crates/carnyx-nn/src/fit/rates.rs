@@ -47,3 +47,35 @@ fn too_long(schedule: &dyn Schedule, run: &Running) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedules::{CosineDecay, LearningRate, Warmup};
+    use crate::{Optimizer, Sgd};
+
+    /// What is said of a fit of 4 epochs of 10 steps.
+    fn said(rate: impl Into<LearningRate>) -> Option<String> {
+        let mut optimizer = Optimizer::new(Sgd::new(rate));
+        let mut run = Running::new(&mut optimizer, 10, std::panic::Location::caller());
+        run.epochs = 4;
+        run.optimizer.schedule().and_then(|schedule| too_long(schedule, &run))
+    }
+
+    #[test]
+    fn a_warm_up_ends_within_the_fit() {
+        for fine in [Warmup::steps(40, 0.1), Warmup::epochs(4, 0.1)] {
+            assert_eq!(said(fine), None);
+        }
+        assert_eq!(said(CosineDecay::new(0.1, 1000)), None);
+        assert_eq!(
+            said(Warmup::steps(41, 0.1)).unwrap(),
+            "warning: the warm-up of 41 steps is longer than the fit of 40\n  \
+             = note: the learning rate does not come to where `Warmup` leads it\n  \
+             = help: a warm-up is a few hundred steps, or a few of many epochs"
+        );
+        assert!(said(Warmup::epochs(5, 0.1)).unwrap().contains("of 5 epochs is longer than the fit of 4"));
+        assert!(said(Warmup::steps(5, CosineDecay::new(0.1, 3)).per_epoch()).unwrap().contains("5 epochs"));
+        assert!(said(CosineDecay::new(0.0, 10).warmup(0.1, 50)).unwrap().contains("50 steps"));
+    }
+}

@@ -7,6 +7,7 @@ mod ids;
 mod inside;
 mod model;
 mod network;
+mod probe;
 mod snapshot;
 mod summary;
 mod suspects;

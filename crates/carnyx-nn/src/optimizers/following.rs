@@ -178,6 +178,11 @@ impl Optimizer {
         Ok(())
     }
 
+    /// The learning rate that the last step used.
+    pub(crate) fn last_rate(&self) -> f64 {
+        self.rate_in_variable
+    }
+
     /// The learning rate, and the one that the last step used: what a backup keeps of it.
     pub(crate) fn rates(&self) -> [f64; 2] {
         [self.learning_rate, self.rate_in_variable]

@@ -62,7 +62,7 @@ impl Warmup {
         Warmup { length: Span::Epochs(epochs as f64), start: 0.0, then: then.into() }
     }
 
-    /// The factor of the first step: 0, unless given.
+    /// The factor of the first step: 0, unless given. [`Ftrl`](crate::Ftrl) divides by the rate, and needs more.
     ///
     /// # Example
     /// ```
