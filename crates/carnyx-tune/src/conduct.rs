@@ -17,10 +17,11 @@ use carnyx_cpu::Cpu;
 use carnyx_graph::{Error, Executor, Result};
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+use std::{iter, mem};
 
 /// Runs all trials, and gives the study and what is left of its best one.
 ///
@@ -38,6 +39,9 @@ pub(crate) fn conduct<W: Work>(search: &Search, work: &W) -> Result<(Study, W::K
         _ => Vec::new(),
     };
     let id = storage.open_study(&search.study, direction)?;
+    if search.storage.is_some() {
+        storage.take_up_abandoned(id, ABANDONED)?;
+    }
     let begun = begun(&storage.trials(id)?);
     let trials = search.strategy.trials().unwrap_or(grid.len());
     let brackets = search.strategy.brackets();
@@ -58,6 +62,8 @@ pub(crate) fn conduct<W: Work>(search: &Search, work: &W) -> Result<(Study, W::K
         state: Mutex::new(State {
             brackets: brackets.map(|brackets| Brackets::new(brackets, begun, direction)),
             paused: BTreeMap::new(),
+            alive: Vec::new(),
+            is_over: false,
             best: None,
             failure: None,
             progress,
@@ -67,6 +73,11 @@ pub(crate) fn conduct<W: Work>(search: &Search, work: &W) -> Result<(Study, W::K
     conduct.run_all();
     conduct.end()
 }
+
+/// How often it is told that the trials of this process are alive, and after which silence those of another process are
+/// taken for dead.
+const BEAT: Duration = Duration::from_secs(20);
+const ABANDONED: Duration = Duration::from_secs(120);
 
 struct Conduct<'s, W: Work> {
     search: &'s Search,
@@ -89,6 +100,9 @@ struct State<K> {
     brackets: Option<Brackets>,
     /// Trials that wait for the end of their rung, by number.
     paused: BTreeMap<usize, Trial<K>>,
+    /// All trials that have begun here and not ended.
+    alive: Vec<TrialId>,
+    is_over: bool,
     best: Option<Best<K>>,
     /// Why the search ends before its time.
     failure: Option<Error>,
@@ -110,16 +124,32 @@ impl<W: Work> Conduct<'_, W> {
     /// One worker on this thread, where there is but one; else the cores are shared out among them.
     fn run_all(&self) {
         let workers = self.search.workers;
-        if workers == 1 {
-            return self.run(None);
-        }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
-            for _ in 0..workers {
-                let executor: Arc<dyn Executor> = Arc::new(Cpu::new((cores / workers).max(1)));
-                scope.spawn(move || self.run(Some(executor)));
-            }
+            let beating = self.search.storage.is_some().then(|| scope.spawn(|| self.beat()));
+            let own = || -> Arc<dyn Executor> { Arc::new(Cpu::new((cores / workers).max(1))) };
+            let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(move || self.run(Some(own())))).collect();
+            self.run((workers > 1).then(own));
+            // A thread that has panicked is reported by the scope.
+            helpers.into_iter().for_each(|helper| drop(helper.join()));
+            self.lock().is_over = true;
+            self.changed.notify_all();
+            drop(beating);
         });
+    }
+
+    /// Says of the trials of this process that they are alive, until the search is over.
+    fn beat(&self) {
+        let (mut state, mut last) = (self.lock(), Instant::now());
+        while !state.is_over {
+            let left = BEAT.saturating_sub(last.elapsed());
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            if last.elapsed() >= BEAT {
+                last = Instant::now();
+                // A storage that cannot be reached now will say so when something is to be written to it.
+                state.alive.iter().for_each(|trial| drop(self.storage.beat(*trial)));
+            }
+        }
     }
 
     fn run(&self, executor: Option<Arc<dyn Executor>>) {
@@ -165,6 +195,9 @@ impl<W: Work> Conduct<'_, W> {
             };
             match begun {
                 Ok(Some(trial)) => {
+                    if let Some(id) = trial.id().filter(|id| !state.alive.contains(id)) {
+                        state.alive.push(id);
+                    }
                     state.progress.begin();
                     return Some(trial);
                 }
@@ -217,11 +250,11 @@ impl<W: Work> Conduct<'_, W> {
         let number = trial.number;
         match &result {
             Err(error) => {
-                self.fail(id, error)?;
+                self.fail(state, id, error)?;
                 state.progress.failed(&trial, error);
             }
             Ok(value) if trial.is_pruned => {
-                self.storage.finish(id, TrialState::Pruned, Some(*value).filter(|value| !value.is_nan()))?;
+                self.finish(state, id, TrialState::Pruned, Some(*value))?;
                 state.progress.pruned(&trial, (&self.search.objective, *value));
             }
             Ok(value) => {
@@ -241,7 +274,7 @@ impl<W: Work> Conduct<'_, W> {
             let Some(mut trial) = state.paused.remove(&number) else { continue };
             let Some(id) = trial.id() else { continue };
             match verdict {
-                Verdict::Pruned => self.storage.finish(id, TrialState::Pruned, Some(trial.value))?,
+                Verdict::Pruned => self.finish(state, id, TrialState::Pruned, Some(trial.value))?,
                 Verdict::Complete => self.complete(state, id, &mut trial)?,
             }
         }
@@ -251,7 +284,7 @@ impl<W: Work> Conduct<'_, W> {
     /// What is left of a trial is dropped, unless it is the best one so far; of equally good ones, the first.
     fn complete(&self, state: &mut State<W::Kept>, id: TrialId, trial: &mut Trial<W::Kept>) -> Result {
         let (number, value) = (trial.number, trial.value);
-        self.storage.finish(id, TrialState::Complete, Some(value))?;
+        self.finish(state, id, TrialState::Complete, Some(value))?;
         let is_best = state.best.as_ref().is_none_or(|best| {
             self.direction.is_better(value, best.value) || (value == best.value && number < best.number)
         });
@@ -261,26 +294,38 @@ impl<W: Work> Conduct<'_, W> {
         Ok(())
     }
 
-    fn fail(&self, id: TrialId, error: &Error) -> Result {
+    fn fail(&self, state: &mut State<W::Kept>, id: TrialId, error: &Error) -> Result {
         self.storage.note(id, "error", &error.to_string())?;
-        self.storage.finish(id, TrialState::Failed, None)
+        self.finish(state, id, TrialState::Failed, None)
+    }
+
+    fn finish(&self, state: &mut State<W::Kept>, id: TrialId, end: TrialState, value: Option<f64>) -> Result {
+        state.alive.retain(|alive| *alive != id);
+        self.storage.finish(id, end, value)
     }
 
     /// The study, and what is left of its best trial: if that was run elsewhere, it is run once more.
     fn end(self) -> Result<(Study, W::Kept)> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = state.failure {
+        let mut state = self.lock();
+        if let Some(failure) = state.failure.take() {
+            // Nobody will go on with what was paused.
+            for id in mem::take(&mut state.alive) {
+                // The first failure is the one to report.
+                let _ = self.storage.finish(id, TrialState::Failed, None);
+            }
             return Err(failure);
         }
+        let best_here = state.best.take();
+        drop(state);
         let records = self.storage.trials(self.id)?;
         let study = Study::new(&self.search.study, &self.search.objective, self.direction, records);
         let Some(best) = study.best_trial() else { return Err(no_values(&study)) };
-        if let Some(kept) = state.best.filter(|kept| kept.number == best.number) {
+        if let Some(kept) = best_here.filter(|kept| kept.number == best.number) {
             return Ok((study, kept.kept));
         }
         let mut again = Trial::new(best.number, given(Hyper::new(), &best.parameters));
         again.budget = self.most.map(|most| Budget { until: most, most });
-        self.work.train(&mut again)?;
+        self.train(&mut again)?;
         match again.kept {
             Some(kept) => Ok((study, kept)),
             None => unreachable!("a trial that has a value keeps what it was found with"),

@@ -186,8 +186,24 @@ impl Storage for MemoryStorage {
     }
 
     fn finish(&self, id: TrialId, state: TrialState, value: Option<f64>) -> Result {
+        let value = value.filter(|value| !value.is_nan());
+        match (state, value) {
+            (TrialState::Waiting | TrialState::Running, _) => {
+                return Err(Error::new("study", "a trial ends as complete, pruned or failed"));
+            }
+            (TrialState::Complete, None) => {
+                return Err(Error::new("study", "a trial without a value is not complete")
+                    .help("end it as failed, and note why"));
+            }
+            (TrialState::Complete | TrialState::Pruned | TrialState::Failed, _) => {}
+        }
         self.change(id, |record| {
-            (record.state, record.value, record.finished) = (state, value, Some(SystemTime::now()));
+            record.value = match state {
+                TrialState::Failed => None,
+                // What a trial had reached counts when it was pruned.
+                _ => value.or_else(|| record.intermediate.last().map(|(_, value)| *value)),
+            };
+            (record.state, record.finished) = (state, Some(SystemTime::now()));
         })
     }
 
@@ -248,7 +264,11 @@ mod tests {
         storage.finish(trial, TrialState::Pruned, None).unwrap();
         assert_eq!(storage.trials(study).unwrap()[0].intermediate, [(1, 0.25), (2, 0.75)]);
         assert_eq!(storage.report(trial, 3, 1.0).unwrap_err().code(), "study");
-        assert_eq!(storage.finish(trial, TrialState::Complete, None).unwrap_err().code(), "study");
+        assert_eq!(storage.finish(trial, TrialState::Complete, Some(1.0)).unwrap_err().code(), "study");
+        assert_eq!(storage.trials(study).unwrap()[0].value, Some(0.75), "what it had reached");
+        let other = storage.begin_trial(study).unwrap().id;
+        assert_eq!(storage.finish(other, TrialState::Running, None).unwrap_err().code(), "study");
+        assert_eq!(storage.finish(other, TrialState::Complete, None).unwrap_err().code(), "study");
         assert_eq!(storage.open_study("s", Direction::Minimize).unwrap_err().code(), "study");
     }
 

@@ -64,18 +64,21 @@ impl Progress {
         if self.is_silent {
             return;
         }
+        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
+        let mut out = std::io::stdout().lock();
+        // Nobody may be reading any more: the search goes on.
+        let _ = out.write_all(self.text(trial, outcome, elapsed).as_bytes()).and_then(|()| out.flush());
+    }
+
+    fn text<K>(&self, trial: &Trial<K>, outcome: &str, elapsed: Duration) -> String {
         let parameter =
             |(name, domain, number): &(String, Domain, f64)| format!("{name} {}", domain.value(*number));
         let parameters: Vec<String> = trial.hyper.asked().iter().map(parameter).collect();
-        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
         let time = match self.all.saturating_sub(self.done) {
             0 => format!("{} in all", clock(elapsed)),
             left => format!("{} left", clock(elapsed.mul_f64(left as f64 / self.done.max(1) as f64))),
         };
-        let line = format!("trial {}: {outcome} - {} - {time}\n", trial.number, parameters.join(", "));
-        let mut out = std::io::stdout().lock();
-        // Nobody may be reading any more: the search goes on.
-        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        format!("trial {}: {outcome} - {} - {time}\n", trial.number, parameters.join(", "))
     }
 }
 
@@ -87,5 +90,28 @@ fn clock(time: Duration) -> String {
         (0, 0) => format!("{seconds} s"),
         (0, _) => format!("{minutes}:{seconds:02}"),
         _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hyper::Hyper;
+
+    #[test]
+    fn a_line_says_what_came_of_a_trial_and_how_long_the_others_take() {
+        let mut hyper = Hyper::new().with("units", 64);
+        let units: usize = hyper.int("units", 16..=256);
+        let trial: Trial<()> = Trial::new(3, hyper);
+        let mut progress = Progress::new(Verbosity::Silent, 20);
+        (0..4).for_each(|_| progress.line(&trial, ""));
+        let text = |progress: &Progress| progress.text(&trial, "val_loss 0.25", Duration::from_secs(50));
+        assert_eq!(
+            (units, text(&progress).as_str()),
+            (64, "trial 3: val_loss 0.25 - units 64 - 3:20 left\n")
+        );
+        progress.done = 20;
+        assert_eq!(text(&progress), "trial 3: val_loss 0.25 - units 64 - 50 s in all\n");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
     }
 }

@@ -9,10 +9,13 @@ use crate::search::Search;
 use crate::storage::Direction;
 use crate::trial::{Budget, Trial, Work};
 use crate::trials::Trials;
-use carnyx_graph::{Array, Error, Result, Variable};
+use carnyx_cpu::Cpu;
+use carnyx_graph::trace::Tracer;
+use carnyx_graph::{Array, Bindings, Error, Executor, Graph, Program, Result, Variable};
 use carnyx_nn::{Callback, Data, Fit, Model, Run, Verbosity};
 use std::mem;
 use std::panic::Location;
+use std::sync::Arc;
 
 /// Builds a model with the hyperparameters of each trial, fits it to `data`, and keeps the best one.
 ///
@@ -64,7 +67,26 @@ pub fn tune<'f, B: Built>(
     let (objective, sweep) = (search.objective.clone(), search.sweep.clone());
     let work = Fits { build, fit, data, parts, objective, direction, sweep, site };
     let (study, kept) = conduct(&search, &work).map_err(at)?;
-    Ok(Trials { best: best_of(kept, direction)?, study })
+    let best = best_of(kept, direction)?;
+    let best = if search.workers > 1 { best.on_executor(Arc::new(AllCores)) } else { best };
+    Ok(Trials { best, study })
+}
+
+/// The process's executor: where the search is over, its best model has all cores again.
+struct AllCores;
+
+impl Executor for AllCores {
+    fn compile(&self, graph: &Graph) -> Result<Arc<dyn Program>> {
+        Cpu::shared().compile(graph)
+    }
+
+    fn first_non_finite(&self, graph: &Graph, bindings: &Bindings) -> Result<Option<usize>> {
+        Cpu::shared().first_non_finite(graph, bindings)
+    }
+
+    fn tracer(&self) -> Option<&Arc<dyn Tracer>> {
+        Cpu::shared().tracer()
+    }
 }
 
 /// An error that is nowhere, or in this file, is at the user's line.
