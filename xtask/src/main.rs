@@ -3,6 +3,7 @@
 
 mod bench;
 mod exchange;
+mod search;
 
 use std::process::{Command, ExitCode};
 
@@ -12,6 +13,7 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Erro
 const USAGE: &str = "usage:
   cargo xtask bench [WORKLOAD…] [OPTION…]   speed and memory; `cargo xtask bench --help` says more
   cargo xtask exchange IN OUT               loads models, predicts, trains a step, saves: see tests/keras/check_saved.py
+  cargo xtask search TRIALS                 times the trials of another program: see tests/keras/time_search.py
   cargo xtask golden                        runs the tests and rewrites the golden files
   cargo xtask docs                          builds the documentation; a warning is an error";
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let result = match words[..] {
         ["bench", ..] => bench::bench(&words[1..]),
         ["exchange", from, to] => exchange::exchange(from.as_ref(), to.as_ref()),
+        ["search", trials] => search::search(trials.as_ref()),
         ["golden"] => cargo(&["test", "--workspace"], "UPDATE", "1"),
         ["docs"] => cargo(&["doc", "--workspace", "--no-deps"], "RUSTDOCFLAGS", "-D warnings"),
         [] | ["help" | "--help" | "-h"] => {

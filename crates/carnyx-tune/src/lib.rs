@@ -13,6 +13,7 @@ mod conduct;
 mod domain;
 mod folds;
 mod hyper;
+mod in_order;
 mod learning_rate;
 mod memory;
 mod progress;
@@ -29,6 +30,7 @@ mod tune;
 pub use advice::{Advice, Advise, Finding, TooHigh};
 pub use domain::{Domain, Value};
 pub use hyper::{Hyper, Real, Whole};
+pub use in_order::{InOrder, TunedInOrder, TuningAttempt, TuningQuestion, TuningStage, tune_in_order};
 pub use learning_rate::{
     Confidence, LearningRateSweep, RateRange, RateReason, RateSuggestion, SweepEnding, SweepLearningRate,
     SweepStep,

@@ -330,7 +330,7 @@ impl<K> Callback for Watch<'_, K> {
     }
 }
 
-fn unknown_objective(name: &str, names: &[&str]) -> Error {
+pub(crate) fn unknown_objective(name: &str, names: &[&str]) -> Error {
     let error = Error::new("search", format!("the objective `{name}` is none of the numbers of the fit"));
     match name.strip_prefix("val_") {
         Some(of_training)

@@ -285,6 +285,12 @@ impl Parameters {
     }
 }
 
+impl From<Vec<(String, Value)>> for Parameters {
+    fn from(pairs: Vec<(String, Value)>) -> Parameters {
+        Parameters(pairs)
+    }
+}
+
 impl Index<&str> for Parameters {
     type Output = Value;
 
