@@ -65,6 +65,19 @@ impl<L> Candidate<L> {
         }
     }
 
+    /// Whether the rate of each step is given by a schedule.
+    pub fn has_schedule(&self) -> bool {
+        self.model.optimizer.schedule().is_some()
+    }
+
+    /// Trains at that rate from now on; a schedule stays what it is.
+    pub fn set_rate(&mut self, rate: f64) {
+        if !self.has_schedule() {
+            self.rate = rate;
+            self.model.optimizer.learning_rate = rate;
+        }
+    }
+
     /// The hyperparameter of that name.
     pub fn parameter(&self, name: &str) -> Option<(&Domain, f64)> {
         let found = self.asked.iter().find(|(known, ..)| known == name);
@@ -87,7 +100,8 @@ impl<L> Candidate<L> {
             objective,
             direction,
             limit: if let Until::Spent(limit) = until { limit } else { f64::INFINITY },
-            lowers_rate: until == Until::Over,
+            lowers_rate: until == Until::Over && !self.has_schedule(),
+            patience: if until == Until::Over { 6 * PATIENCE_OF_RATE } else { PATIENCE },
             meter,
             stale: 0,
             best: self.best,
@@ -136,6 +150,7 @@ struct Watch<'w> {
     direction: Direction,
     limit: f64,
     lowers_rate: bool,
+    patience: usize,
     meter: &'w mut Meter,
     /// Epochs since the best one.
     stale: usize,
@@ -173,8 +188,7 @@ impl Callback for Watch<'_> {
         if self.lowers_rate && self.stale.is_multiple_of(PATIENCE_OF_RATE) {
             run.optimizer.learning_rate /= 2.0;
         }
-        let patience = if self.lowers_rate { 6 * PATIENCE_OF_RATE } else { PATIENCE };
-        if self.stale >= patience {
+        if self.stale >= self.patience {
             self.has_levelled_off = true;
             run.stop();
         }

@@ -29,7 +29,8 @@ use procedure::Procedure;
 /// 1. *Is it converged?* The model is trained as it is, in the middle of all ranges and with the first of all choices. If
 ///    its objective was still getting better, all further trainings take twice as long.
 /// 2. *The learning rate*, by a [range test](crate::SweepLearningRate): a tenth of the rate at which the loss turned up,
-///    and half of the largest rate that learned. A hyperparameter `learning_rate` is a bound for it, and not searched.
+///    and half of the largest rate that learned. A hyperparameter `learning_rate` is a bound for it, and not searched;
+///    an optimizer with a schedule keeps it.
 /// 3. *The optimizer* (`optimizer`), each with a rate of its own, and the rate again if it has changed.
 /// 4. *Layers* (`layers`, `hidden_layers`, `depth`), *units* (`units`, `neurons`, `width`), *activations* and whatever else
 ///    is asked for. Of a range, the neighbours are tried, and further ones in the direction that helps; each with a

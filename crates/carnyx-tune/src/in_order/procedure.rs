@@ -7,7 +7,7 @@ use super::neighbours::{RATE, beside, is_optimizer, neighbours, place};
 use super::report::{TunedInOrder, TuningAttempt, TuningQuestion, TuningStage};
 use crate::domain::{Domain, Value, short};
 use crate::hyper::Hyper;
-use crate::learning_rate::{LearningRateSweep, RateRange, sweep_within};
+use crate::learning_rate::{LearningRateSweep, RateRange, SweepLearningRate};
 use crate::storage::Direction;
 use crate::trials::Parameters;
 use crate::tune::Built;
@@ -124,6 +124,9 @@ where
 
     /// Looks at a range test of the best model, and tries what it suggests.
     fn tune_rate(&mut self, best: Candidate<B::Layer>) -> Result<Candidate<B::Layer>> {
+        if best.has_schedule() {
+            return Ok(best); // It says the rate of each step; tests of a constant one would tell nothing of it.
+        }
         let mut stage = TuningStage::new(TuningQuestion::LearningRate, best.best);
         let (began, values) = (self.meter.steps, values_of(&best));
         let swept = self.built(&values).and_then(|(mut fresh, _)| self.sweep(&mut fresh, &values));
@@ -184,7 +187,7 @@ where
         let (began, values) = (self.meter.steps, values_of(&best));
         best.take_best()?;
         if self.meter.left() > 0.0 {
-            best.model.optimizer.learning_rate = best.rate;
+            best.set_rate(best.rate);
             let mut hyper = hyper_of(&values);
             let fit = (self.fit)(&mut hyper);
             let goal = (self.options.objective.as_str(), self.direction);
@@ -203,8 +206,10 @@ where
         let value = best.best.unwrap_or(f64::NAN);
         self.end(stage, value, began);
         let mut settings = values;
-        settings.retain(|(name, _)| name != RATE);
-        settings.push((RATE.to_owned(), Value::Float(best.rate)));
+        if !best.has_schedule() {
+            settings.retain(|(name, _)| name != RATE);
+            settings.push((RATE.to_owned(), Value::Float(best.rate)));
+        }
         Ok(TunedInOrder {
             best: best.model,
             stages: self.stages,
@@ -238,14 +243,14 @@ where
         let (mut candidate, _) = self.built(values)?;
         let rate = match rate {
             Some(rate) => rate,
+            None if candidate.has_schedule() => candidate.rate,
             None => {
                 let suggestion = self.sweep(&mut candidate, values)?.tenth_of_turning();
                 let rate = suggestion.map_or(candidate.rate, |suggestion| suggestion.rate * self.factor);
                 self.bounded(&candidate, rate)
             }
         };
-        candidate.rate = rate;
-        candidate.model.optimizer.learning_rate = rate;
+        candidate.set_rate(rate);
         self.trained(candidate, values)
     }
 
@@ -271,7 +276,7 @@ where
         candidate.train(&self.data, fit, goal, &mut self.meter, Until::Spent(limit))
     }
 
-    /// A range test on the data of the fit, in a few steps that count.
+    /// A range test on batches as those of the fit, in a few steps that count.
     fn sweep(
         &mut self,
         candidate: &mut Candidate<B::Layer>,
@@ -281,9 +286,9 @@ where
             Budget::Steps(_) => (self.allotment / 4.0).clamp(40.0, 200.0) as usize,
             Budget::Seconds(_) => 100,
         };
-        let range = RateRange::from(self.options.rates.clone()).iterations(iterations);
-        let fit = (self.fit)(&mut hyper_of(values));
-        let sweep = sweep_within(&mut candidate.model, &self.data, fit, &range)?;
+        let batch_size = (self.fit)(&mut hyper_of(values)).chosen_batch_size();
+        let range = RateRange::from(self.options.rates.clone()).iterations(iterations).batch_size(batch_size);
+        let sweep = candidate.model.sweep_learning_rate(&self.data, range)?;
         self.meter.steps += sweep.steps().len();
         Ok(sweep)
     }

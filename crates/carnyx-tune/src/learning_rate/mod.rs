@@ -16,7 +16,7 @@ pub use report::{Confidence, LearningRateSweep, RateReason, RateSuggestion, Swee
 
 use carnyx_graph::{Error, Result};
 use carnyx_nn::kinds::Source;
-use carnyx_nn::{Data, Fit, Model, Samples, Verbosity};
+use carnyx_nn::{Fit, Model, Samples, Verbosity};
 use range_test::RangeTest;
 
 /// Finds good learning rates for a model.
@@ -89,22 +89,6 @@ impl<L> SweepLearningRate for Model<L> {
         fitted?;
         Ok(test.into_report(&range))
     }
-}
-
-/// A sweep whose steps are those of a fit that somebody else has described, of as many epochs as that has.
-pub(crate) fn sweep_within<L>(
-    model: &mut Model<L>,
-    data: &Data,
-    fit: Fit,
-    range: &RateRange,
-) -> Result<LearningRateSweep> {
-    range.check()?;
-    let before = model.snapshot()?;
-    let mut test = RangeTest::new(range);
-    let fitted = model.fit(data, fit.verbose(Verbosity::Silent).callback(&mut test));
-    model.restore(&before)?;
-    fitted?;
-    Ok(test.into_report(range))
 }
 
 /// The fit of a sweep, which its callback stops.
