@@ -6,6 +6,7 @@
 use carnyx::board::{Trial, TrialStatus, Writer, log_trials};
 use carnyx::callbacks::{BackupAndRestore, Moment, at};
 use carnyx::prelude::*;
+use carnyx::profile::{Phase, Profile, Program, Span, Step, StepKind};
 use carnyx_tests::{Domain, Numbers};
 use std::path::Path;
 
@@ -18,6 +19,7 @@ fn main() -> Result {
     first(folder)?;
     resumed(folder)?;
     own(folder)?;
+    profiled(folder)?;
     search(folder)
 }
 
@@ -94,6 +96,56 @@ fn own(folder: &Path) -> Result {
     log.text("notes", 0, "It **works**, says <b>the log</b>.")?;
     log.embedding("points", &Array::from_fn([5, 3], |i| i as f32 / 4.0), ["a", "b", "c", "d", "e"])?;
     log.embedding("more", &Array::from_fn([2, 2], |i| i as f32), Vec::<String>::new())
+}
+
+/// Where the time of some steps might go, and the same as a trace.
+fn profiled(folder: &Path) -> Result {
+    let (step, line) = (1_000_000, "sequential > dense");
+    let steps = (0..5).map(|i| Step {
+        number: 100 + i,
+        rows: 16,
+        begin: i as u64 * step,
+        duration: step,
+        ..Step::default()
+    });
+    let mut spans = Vec::new();
+    for thread in 0..2 {
+        for i in 0..5 {
+            let mut add = |name: &str, phase, begin: u64, duration| {
+                let layer = (phase == Phase::Forward || phase == Phase::Backward).then(|| line.into());
+                let (begin, step) = (i as u64 * step + begin, Some(i));
+                let operation = if layer.is_some() { "dot".into() } else { name.into() };
+                spans.push(Span {
+                    phase,
+                    thread,
+                    begin,
+                    duration,
+                    step,
+                    layer,
+                    operation,
+                    flops: 4096,
+                    ..Span::named(name)
+                });
+            };
+            if thread == 0 {
+                add("next batch", Phase::Input, 1000, 400_000);
+                add("CSVLogger::on_batch_end", Phase::Callback, 900_000, 50_000);
+            }
+            add("dot + add", Phase::Forward, 450_000, 200_000);
+            add("dot", Phase::Backward, 650_000, 200_000);
+        }
+    }
+    let program = |memory, begin| Program { rows: 16, tasks: 2, memory, begin, kind: StepKind::Training };
+    let profile = Profile {
+        threads: 2,
+        duration: 5 * step,
+        steps: steps.collect(),
+        spans,
+        programs: vec![program(4096, 460_000), program(1024, 1_500_000)],
+        machine: None,
+    };
+    profile.save_to_board(folder.join("profiled"))?;
+    profile.save_trace(folder.join("trace.json"))
 }
 
 /// Trials that are done, and one that is logged while it trains.

@@ -3,6 +3,7 @@
 use carnyx::board::{Trial, TrialStatus, Writer, log_trials};
 use carnyx::callbacks::{BackupAndRestore, Moment, at, at_epoch_end};
 use carnyx::prelude::*;
+use carnyx::{Direction, MemoryStorage, Storage, Study, TrialState};
 use carnyx_tests::events::{Fields, Logged, event_files, graphs, logged, records};
 use carnyx_tests::{Domain, Numbers};
 use std::path::{Path, PathBuf};
@@ -242,6 +243,34 @@ fn trials_say_their_hyperparameters_and_how_they_ended() -> Result {
     assert_eq!((begin.all(1).len(), begin.text(4)), (3, "0".to_owned()));
     let ended = |run: &str| content(run, "_hparams_/session_end_info").message(4).int(1);
     assert_eq!((ended("0"), ended("1"), ended("2")), (2, 1, 2));
+    std::fs::remove_dir_all(folder).unwrap();
+    Ok(())
+}
+
+#[test]
+fn studies_become_trials() -> Result {
+    let folder = folder("study");
+    let storage = MemoryStorage::new();
+    let id = storage.open_study("digits", Direction::Maximize)?;
+    let domain = carnyx::Domain::Choice(vec!["sgd".into(), "adam".into()]);
+    for (choice, end) in [(0.0, TrialState::Complete), (1.0, TrialState::Failed)] {
+        let trial = storage.begin_trial(id)?;
+        storage.set_parameter(trial.id, "optimizer", &domain, choice)?;
+        storage.report(trial.id, 0, 0.25)?;
+        storage.report(trial.id, 3, 0.75)?;
+        storage.finish(trial.id, end, (end == TrialState::Complete).then_some(0.75))?;
+    }
+    storage.enqueue(id, &[("optimizer".into(), domain, 0.0)], &[])?;
+    let study = Study::new("digits", "val_accuracy", Direction::Maximize, storage.trials(id)?);
+    study.log_to(&folder)?;
+    let all = logged(&folder);
+    assert_eq!(curve(&all, "0", "val_accuracy"), [(0, 0.75)]);
+    assert_eq!(curve(&all, "1", "val_accuracy"), []);
+    assert_eq!(curve(&all, "1", "val_accuracy/reached"), [(0, 0.25), (3, 0.75)]);
+    assert!(all.iter().all(|entry| entry.run != "2"), "a trial that waits is none yet");
+    let begin = all.iter().find(|entry| entry.run == "1" && entry.tag == "_hparams_/session_start_info");
+    let optimizer = Fields::of(&begin.unwrap().content).message(3).message(1);
+    assert_eq!((optimizer.text(1), optimizer.message(2).text(3)), ("optimizer".into(), "adam".into()));
     std::fs::remove_dir_all(folder).unwrap();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! All integration tests in one program: it links once.
 
 mod board;
+mod board_profile;
 mod callbacks;
 mod diagrams;
 mod freezing;

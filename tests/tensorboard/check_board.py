@@ -183,6 +183,34 @@ def check_trials(board):
     assert trials["search/3"]["metricValues"][0]["value"] == accuracy, trials["search/3"]
 
 
+def table(board, run, host, tool):
+    """The rows of a table of the Profile tab, by the names of its columns, and what is said beside it."""
+    tables = board.plugin("profile", "data", run=run, tag=tool, host=host)
+    tables = tables if isinstance(tables, list) else [tables]
+    named = []
+    for content in tables:
+        columns = [column["id"] for column in content["cols"]]
+        rows = [dict(zip(columns, [cell["v"] for cell in row["c"]])) for row in content["rows"]]
+        named.append((rows, content.get("p", {})))
+    return named
+
+
+def check_profile(board):
+    runs = board.plugin("profile", "runs")
+    run = next(run for run in runs if run.startswith("profiled/"))
+    host = board.plugin("profile", "hosts", run=run, tag="trace_viewer@")[0]["hostname"]
+    tools = board.plugin("profile", "run_tools", run=run)
+    wanted = {"trace_viewer@", "overview_page", "framework_op_stats", "input_pipeline_analyzer", "memory_profile"}
+    assert wanted <= set(tools), tools
+    trace = board.plugin("profile", "data", run=run, tag="trace_viewer@", host=host)["traceEvents"]
+    lines = {event["args"]["name"] for event in trace if event["name"] == "thread_name"}
+    assert {"training loop", "input", "thread 0", "thread 1"} <= lines, lines
+    names = [event["name"] for event in trace if event["ph"] == "X"]
+    print(sorted(set(names)))
+    for tool in wanted - {"trace_viewer@"}:
+        print(tool, json.dumps(board.plugin("profile", "data", run=run, tag=tool, host=host))[:3000])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--logger", default=LOGGER, help="what runs the program that logs")
@@ -199,8 +227,9 @@ def main():
         # What is written last is shown last.
         board.wait("the logs", lambda: board.curve("search/3/train", "epoch_loss")[0] == [0, 1])
         board.wait("the embeddings", lambda: len(board.plugin("projector", "runs")) == 2)
+        board.wait("the profile", lambda: len(board.plugin("profile", "runs")) == 1)
         check_scalars(board, last_loss)
-        for check in (check_histograms, check_images, check_graphs, check_embeddings, check_trials):
+        for check in (check_histograms, check_images, check_graphs, check_embeddings, check_trials, check_profile):
             check(board)
             print(f"{check.__name__}: as it should be")
 

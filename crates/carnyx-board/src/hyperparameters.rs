@@ -69,6 +69,8 @@ pub struct Trial {
     name: String,
     hyperparameters: Vec<(String, Hyperparameter)>,
     metrics: Vec<(String, f64)>,
+    /// Name, step and value.
+    points: Vec<(String, usize, f64)>,
     status: TrialStatus,
     /// When it began and ended, in seconds since 1970.
     began: Option<f64>,
@@ -88,6 +90,7 @@ impl Trial {
             name: name.to_owned(),
             hyperparameters: Vec::new(),
             metrics: Vec::new(),
+            points: Vec::new(),
             status: TrialStatus::Finished,
             began: None,
             ended: None,
@@ -115,6 +118,18 @@ impl Trial {
     /// ```
     pub fn metric(mut self, name: &str, value: f64) -> Trial {
         self.metrics.push((name.to_owned(), value));
+        self
+    }
+
+    /// A number that it had reached after so many steps: a point of a curve.
+    ///
+    /// # Example
+    /// ```
+    /// let trial = carnyx_board::Trial::new("7").reached("loss", 0, 0.9).reached("loss", 1, 0.6).metric("best", 0.6);
+    /// # let _ = trial;
+    /// ```
+    pub fn reached(mut self, name: &str, step: usize, value: f64) -> Trial {
+        self.points.push((name.to_owned(), step, value));
         self
     }
 
@@ -170,6 +185,9 @@ pub fn log_trials(folder: impl AsRef<Path>, trials: &[Trial]) -> Result {
     for trial in trials {
         let mut log = Writer::at(folder.join(&trial.name))?;
         begin(&mut log, &trial.name, &trial.hyperparameters, trial.began.unwrap_or_else(now));
+        for (name, step, value) in &trial.points {
+            log.scalar(name, *step, *value)?;
+        }
         for (name, value) in &trial.metrics {
             log.scalar(name, 0, *value)?;
         }
@@ -302,6 +320,14 @@ impl From<i32> for Hyperparameter {
     }
 }
 
+/// Whole numbers are exact up to 2⁵³.
+impl From<i64> for Hyperparameter {
+    fn from(number: i64) -> Hyperparameter {
+        Hyperparameter::Number(number as f64)
+    }
+}
+
+/// Whole numbers are exact up to 2⁵³.
 impl From<usize> for Hyperparameter {
     fn from(number: usize) -> Hyperparameter {
         Hyperparameter::Number(number as f64)

@@ -68,9 +68,10 @@ pub mod prelude;
 mod curves;
 mod diagram;
 mod pictures;
+mod studies;
 
 #[doc(inline)]
-pub use carnyx_board::TensorBoard;
+pub use carnyx_board::{SaveProfile, TensorBoard};
 pub use carnyx_cpu::Cpu;
 #[doc(inline)]
 pub use carnyx_graph::{
@@ -84,6 +85,7 @@ pub use carnyx_tune::*;
 pub use curves::PlotHistory;
 pub use diagram::Draw;
 pub use pictures::PlotModel;
+pub use studies::LogStudy;
 
 /// Data sets, and readers for files of one's own.
 pub mod datasets {

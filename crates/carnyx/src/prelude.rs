@@ -52,6 +52,10 @@ pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
 #[doc(no_inline)]
 pub use crate::{Draw, PlotHistory, PlotModel};
 
+// Logs for other programs.
+#[doc(no_inline)]
+pub use crate::{LogStudy, SaveProfile};
+
 // What to try next.
 #[doc(no_inline)]
 pub use crate::{Hyper, Pruner, Search, tune};

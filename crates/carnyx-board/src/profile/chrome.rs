@@ -8,7 +8,8 @@ const STEPS: usize = 1;
 
 /// The whole trace.
 pub(super) fn trace(profile: &Profile) -> String {
-    let mut events = vec![event(&[("ph", "\"M\""), ("name", "\"process_name\""), ("args", r#"{"name": "carnyx"}"#)], 0)];
+    let mut events =
+        vec![event(&[("ph", "\"M\""), ("name", "\"process_name\""), ("args", r#"{"name": "carnyx"}"#)], 0)];
     let mut lanes: Vec<Lane> = profile.spans.iter().map(Span::lane).collect();
     lanes.sort_unstable();
     lanes.dedup();
@@ -80,7 +81,13 @@ fn memory_events(profile: &Profile) -> impl Iterator<Item = String> {
 }
 
 /// Something that has a beginning and a duration.
-fn complete(name: &str, category: &str, (begin, duration): (u64, u64), arguments: &str, line: usize) -> String {
+fn complete(
+    name: &str,
+    category: &str,
+    (begin, duration): (u64, u64),
+    arguments: &str,
+    line: usize,
+) -> String {
     let fields = [
         ("ph", "\"X\""),
         ("name", &quoted(name)),

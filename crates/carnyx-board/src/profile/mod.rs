@@ -84,7 +84,8 @@ impl SaveProfile for Profile {
         let made = fs::create_dir_all(&profiles).and_then(|()| new_folder(&profiles, now()));
         let folder = made.map_err(|error| cannot_write(&profiles, error))?;
         let path = folder.join(format!("{}.xplane.pb", host()));
-        fs::write(&path, xplane::space(self, now()).as_bytes()).map_err(|error| cannot_write(&path, error))?;
+        fs::write(&path, xplane::space(self, now()).as_bytes())
+            .map_err(|error| cannot_write(&path, error))?;
         Ok(path)
     }
 }

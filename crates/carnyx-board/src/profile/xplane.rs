@@ -17,11 +17,9 @@ const CONTEXT: u64 = 14;
 pub(super) fn space(profile: &Profile, now: f64) -> Message {
     let mut plane = Plane::default();
     let lanes = lanes(profile);
-    let lines: Vec<Message> = lanes.iter().enumerate().map(|(i, &lane)| plane.line(profile, lane, i as u64 + 1)).collect();
-    Message::new()
-        .message(1, &plane.message(&lines))
-        .message(1, &environment(profile, now))
-        .text(4, &host())
+    let lines: Vec<Message> =
+        lanes.iter().enumerate().map(|(i, &lane)| plane.line(profile, lane, i as u64 + 1)).collect();
+    Message::new().message(1, &plane.message(&lines)).message(1, &environment(profile, now)).text(4, &host())
 }
 
 /// The lanes that there are. The loop has the steps, so it is always there.
@@ -76,9 +74,11 @@ impl Names {
     }
 }
 
-/// The value of a stat.
+/// The value of a stat. xprof wants counts as signed integers, and takes others for 0.
 enum Stat<'a> {
     Number(u64),
+    /// A number that is no count: an address, a tie.
+    Id(u64),
     Real(f64),
     Text(&'a str),
 }
@@ -121,7 +121,7 @@ impl Plane {
         let counted = counted_kind(profile);
         let steps = profile.steps.iter().enumerate();
         let step = |(i, step): (usize, &Step)| {
-            let tie = [("_pt", Stat::Number(CONTEXT)), ("_p", Stat::Number(i as u64 + 1))];
+            let tie = [("_pt", Stat::Id(CONTEXT)), ("_p", Stat::Id(i as u64 + 1))];
             let rows = ("samples", Stat::Number(step.rows as u64));
             let (name, mut stats) = if step.kind == counted {
                 let number = Stat::Number(step.number as u64);
@@ -130,9 +130,9 @@ impl Plane {
                 (step.kind.to_string(), vec![rows])
             };
             stats.extend(tie);
-            let shown = format!("{} {}", step.kind, step.number);
-            let shown = if step.kind == counted { "" } else { &shown };
-            (step.begin, step.duration, self.event(&name, shown, step.begin, step.duration, stats))
+            // Steps that count are named by their number, whatever is to be shown.
+            let shown = if step.kind == counted { String::new() } else { name_of_step(step) };
+            (step.begin, step.duration, self.event(&name, &shown, step.begin, step.duration, stats))
         };
         steps.map(step).collect()
     }
@@ -148,9 +148,9 @@ impl Plane {
             }
         }
         let tied = |(step, begin, end): (usize, u64, u64)| {
-            let stats = vec![("_ct", Stat::Number(CONTEXT)), ("_c", Stat::Number(step as u64 + 1))];
-            let number = profile.steps.get(step).map_or(step, |step| step.number);
-            (begin, end - begin, self.event(&format!("step {number}"), "", begin, end - begin, stats))
+            let stats = vec![("_ct", Stat::Id(CONTEXT)), ("_c", Stat::Id(step as u64 + 1))];
+            let name = profile.steps.get(step).map_or("step".to_owned(), name_of_step);
+            (begin, end - begin, self.event(&name, "", begin, end - begin, stats))
         };
         around.into_iter().map(tied).collect()
     }
@@ -170,10 +170,10 @@ impl Plane {
                 ("fragmentation", Stat::Real(0.0)),
                 ("requested_bytes", Stat::Number(bytes)),
                 ("allocation_bytes", Stat::Number(bytes)),
-                ("addr", Stat::Number(i as u64 + 1)),
+                ("addr", Stat::Id(i as u64 + 1)),
                 ("peak_bytes_in_use", Stat::Number(taken)),
                 ("region_type", Stat::Text("output")),
-                ("data_type", Stat::Text("bytes")),
+                ("data_type", Stat::Text("uint8")),
                 ("shape", Stat::Text("")),
             ];
             (program.begin, 0, self.event("MemoryAllocation", "", program.begin, 0, stats))
@@ -183,9 +183,8 @@ impl Plane {
 
     fn span(&mut self, span: &Span) -> Message {
         let layer = span.layer.as_deref().unwrap_or_default().replace(" > ", "/");
-        let mut stats = vec![("phase", Stat::Text(""))];
         let phase = span.phase.to_string();
-        stats[0].1 = Stat::Text(&phase);
+        let mut stats = vec![("phase", Stat::Text(&phase))];
         if !layer.is_empty() {
             stats.push(("layer", Stat::Text(&layer)));
         }
@@ -199,7 +198,14 @@ impl Plane {
         self.event(&name, &shown, span.begin, span.duration, stats)
     }
 
-    fn event(&mut self, name: &str, shown: &str, begin: u64, duration: u64, stats: Vec<(&str, Stat)>) -> Message {
+    fn event(
+        &mut self,
+        name: &str,
+        shown: &str,
+        begin: u64,
+        duration: u64,
+        stats: Vec<(&str, Stat)>,
+    ) -> Message {
         let event = Message::new()
             .int(1, self.events.number(name, shown))
             .int(2, (begin * 1000) as i64)
@@ -207,13 +213,18 @@ impl Plane {
         stats.into_iter().fold(event, |event, (name, value)| {
             let stat = Message::new().int(1, self.stats.number(name, ""));
             let stat = match value {
-                Stat::Number(number) => stat.uint(3, number),
+                Stat::Number(number) => stat.uint(4, number),
+                Stat::Id(number) => stat.uint(3, number),
                 Stat::Real(number) => stat.double(2, number),
                 Stat::Text(text) => stat.text(5, text),
             };
             event.message(4, &stat)
         })
     }
+}
+
+fn name_of_step(step: &Step) -> String {
+    format!("{} {}", step.kind, step.number)
 }
 
 /// The kind of steps that are counted.
@@ -233,7 +244,8 @@ fn names(span: &Span, layer: &str) -> (String, String) {
         Phase::Input => (format!("IteratorGetNext/{}", words(&span.name)), shown),
         Phase::Callback | Phase::Planning | Phase::Loop | Phase::Waiting => (span.name.to_string(), shown),
         Phase::Forward | Phase::Loss | Phase::Backward | Phase::Optimizer | Phase::Metrics => {
-            let path: String = layer.split('/').filter(|part| !part.is_empty()).map(|part| words(part) + "/").collect();
+            let path: String =
+                layer.split('/').filter(|part| !part.is_empty()).map(|part| words(part) + "/").collect();
             (format!("{path}{}/{}:{}", span.phase, words(&span.name), kind(&span.operation)), shown)
         }
     }
@@ -250,7 +262,9 @@ fn words(name: &str) -> String {
 fn kind(operation: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        letters
+            .next()
+            .map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
     };
     let kind: String = words(operation).split('_').map(capital).collect();
     if kind.starts_with(|c: char| c.is_ascii_uppercase()) { kind } else { format!("Op{kind}") }
@@ -267,13 +281,23 @@ mod tests {
 
     #[test]
     fn operations_have_names_that_xprof_knows() {
-        let span = Span { phase: Phase::Backward, operation: "dot".into(), ..Span::named("dot + add + maximum") };
+        let span =
+            Span { phase: Phase::Backward, operation: "dot".into(), ..Span::named("dot + add + maximum") };
         let of = |span: &Span, layer| names(span, layer);
         let shown = "dense_1: dot + add + maximum".to_owned();
-        assert_eq!(of(&span, "encoder/dense_1"), ("encoder/dense_1/backward/dot_add_maximum:Dot".into(), shown));
+        assert_eq!(
+            of(&span, "encoder/dense_1"),
+            ("encoder/dense_1/backward/dot_add_maximum:Dot".into(), shown)
+        );
         assert_eq!(of(&span, "").0, "backward/dot_add_maximum:Dot");
-        assert_eq!(of(&Span { phase: Phase::Input, ..span.clone() }, "").0, "IteratorGetNext/dot_add_maximum");
+        assert_eq!(
+            of(&Span { phase: Phase::Input, ..span.clone() }, "").0,
+            "IteratorGetNext/dot_add_maximum"
+        );
         assert_eq!(of(&span, "é/a: b").0, "_/a_b/backward/dot_add_maximum:Dot");
-        assert_eq!((kind("reduce_sum"), kind("2d"), kind("")), ("ReduceSum".into(), "Op2d".into(), "Op".into()));
+        assert_eq!(
+            (kind("reduce_sum"), kind("2d"), kind("")),
+            ("ReduceSum".into(), "Op2d".into(), "Op".into())
+        );
     }
 }
