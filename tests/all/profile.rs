@@ -355,3 +355,40 @@ fn verdicts_on_made_profiles() {
     assert_eq!(Profile::default().report().bound, Bound::Nothing);
     assert!(Profile::default().report().to_string().contains("Nothing was recorded."));
 }
+
+/// A step of two layers, on a machine that is known.
+#[test]
+fn the_report_in_words() {
+    let span = |thread: usize, name: &str, layer: &str, phase, (begin, duration): (u64, u64)| Span {
+        thread,
+        phase,
+        layer: (!layer.is_empty()).then(|| layer.into()),
+        begin,
+        duration,
+        step: Some(0),
+        ..Span::named(name)
+    };
+    let product = |span: Span, flops, bytes| Span { flops, bytes, ..span };
+    let (hidden, scores) = ("sequential > dense", "sequential > dense_1");
+    let spans = vec![
+        span(0, "gather input_0", "", Phase::Input, (0, 12_000)),
+        product(span(0, "dot + add", hidden, Phase::Forward, (12_000, 40_000)), 4_000_000, 900_000),
+        span(0, "wait", hidden, Phase::Waiting, (52_000, 2_000)),
+        product(span(0, "dot", scores, Phase::Forward, (54_000, 8_000)), 300_000, 40_000),
+        span(0, "log_softmax", "", Phase::Loss, (62_000, 3_000)),
+        product(span(0, "dot + mul + sub", hidden, Phase::Backward, (65_000, 80_000)), 8_000_000, 2_100_000),
+        span(0, "element-wise", "", Phase::Metrics, (145_000, 4_000)),
+        span(0, "loop", "", Phase::Loop, (149_000, 1_000)),
+        product(span(1, "dot + add", hidden, Phase::Forward, (12_000, 42_000)), 4_000_000, 900_000),
+        product(span(1, "dot + mul + sub", hidden, Phase::Backward, (65_000, 79_000)), 8_000_000, 2_100_000),
+    ];
+    let profile = Profile {
+        threads: 2,
+        duration: 150_000,
+        steps: vec![Step { rows: 32, duration: 150_000, ..Step::default() }],
+        spans,
+        programs: vec![carnyx::profile::Program { memory: 1_500_000, ..Default::default() }],
+        machine: Some(carnyx::profile::Machine { flops_per_second: 300e9, bytes_per_second: 40e9 }),
+    };
+    carnyx_tests::assert_golden("profile_report", &format!("{}\n", profile.report()));
+}

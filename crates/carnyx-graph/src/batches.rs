@@ -253,6 +253,19 @@ pub trait Batches {
     fn is_one_pass(&self) -> bool {
         false
     }
+
+    /// Whether other threads make batches ready before they are asked for. Only said in profiles.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Batches;
+    /// fn advice(batches: &dyn Batches) -> &'static str {
+    ///     if batches.is_prepared_ahead() { "use more threads" } else { "use another thread" }
+    /// }
+    /// ```
+    fn is_prepared_ahead(&self) -> bool {
+        false
+    }
 }
 
 impl<B: Batches + ?Sized> Batches for &mut B {
@@ -266,5 +279,9 @@ impl<B: Batches + ?Sized> Batches for &mut B {
 
     fn is_one_pass(&self) -> bool {
         (**self).is_one_pass()
+    }
+
+    fn is_prepared_ahead(&self) -> bool {
+        (**self).is_prepared_ahead()
     }
 }

@@ -246,6 +246,11 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// Whether other threads make batches ready.
+    pub(crate) fn is_prepared_ahead(&self) -> bool {
+        matches!(&self.origin, Origin::Opened(batches, _) if batches.is_prepared_ahead())
+    }
+
     /// The number of steps that an epoch must have, where it is known beforehand.
     fn promised(&self) -> Option<usize> {
         self.steps.or_else(|| match &self.origin {

@@ -18,7 +18,7 @@ use crate::models::trace::{Core, Prepared};
 use crate::optimizers::Optimizer;
 use crate::order::Order;
 use crate::profile::StepKind;
-use crate::profile::marks::Marks;
+use crate::profile::marks::{self, Marks};
 use crate::progress::{Progress, Verbosity};
 use crate::saving::describe_schedule;
 use crate::steps::{Batch, Steps, emptied};
@@ -78,7 +78,7 @@ fn learn(
     let marks = Marks::of(core.executor());
     let began = marks.begin();
     let data = source.first(core, first_epoch, Role::Training, site)?;
-    marks.input(began);
+    marks.input(began, marks::BATCH);
     let training = options.check(data.num_samples()).map_err(at)?;
     optimizer.check().map_err(at)?;
     data.check(Role::Training).map_err(at)?;
@@ -175,7 +175,7 @@ fn learn(
         }
         let began = marks.begin();
         let mut steps = Steps::of_training(&mut source, &mut order, (run.epoch, run.step), site)?;
-        marks.input(began);
+        marks.input(began, steps.fetching());
         train_epoch(core, pass, &mut steps, callbacks, &mut run, &mut progress)?;
         if run.steps == 0 {
             run.steps = steps.count();
@@ -290,7 +290,7 @@ fn train_epoch(
         if !steps.advance(core)? {
             break;
         }
-        marks.input(began);
+        marks.input(began, steps.fetching());
         if watched {
             callbacks.call(Moment::BatchBegin, core, run)?;
         }
@@ -433,7 +433,7 @@ fn evaluate(
         if !steps.advance(core)? {
             break;
         }
-        marks.input(began);
+        marks.input(began, steps.fetching());
         if watched {
             callbacks.call(Moment::EvaluateBatchBegin, core, run)?;
         }

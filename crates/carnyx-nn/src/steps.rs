@@ -7,6 +7,7 @@ use crate::batches::{Source, Stream};
 use crate::data::{Data, Role};
 use crate::models::trace::Core;
 use crate::order::Order;
+use crate::profile::marks;
 use carnyx_graph::{Feed, Result};
 use std::ops::Range;
 use std::panic::Location;
@@ -74,6 +75,15 @@ impl<'s, 'a> Steps<'s, 'a> {
             Steps::Rows { order, .. } => order.steps(),
             Steps::Parts { left, size, .. } => left.len().div_ceil(*size),
             Steps::Batches { stream, .. } => stream.num_steps(),
+        }
+    }
+
+    /// How the samples of a step are come by, for recordings.
+    pub(crate) fn fetching(&self) -> &'static str {
+        match self {
+            Steps::Rows { .. } | Steps::Parts { .. } => marks::ROWS,
+            Steps::Batches { stream, .. } if stream.is_prepared_ahead() => marks::WAITING_FOR_BATCH,
+            Steps::Batches { .. } => marks::BATCH,
         }
     }
 

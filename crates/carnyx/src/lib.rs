@@ -34,6 +34,7 @@
 //! | [`losses`], [`metrics`], [`optimizers`], [`callbacks`] | what a model is compiled with, and what happens while it trains |
 //! | [`Model::save`], [`load`], [`load_network`], [`SaveWeights`] | models as files, of Keras too; weights alone |
 //! | [`Perceptron`] | the linear classifier that learns from its mistakes, without gradients |
+//! | [`Profiler`], [`Profile`] | where the time of training goes, and what to try |
 //! | [`Diversity`] | how different the units of a layer are |
 //! | [`Layer`], [`Apply`], [`Module`], [`Variables`] | layers of your own |
 //! | [`Array`], [`Tensor`], [`Variable`], [`Eval`] | values, described values, and the way from one to the other |

@@ -48,7 +48,7 @@ pub use crate::{L1, L1L2, L2, MaxNorm, NonNeg, UnitNorm};
 #[doc(no_inline)]
 pub use crate::{Callback, Compile, Fit, History, Logs, Model, Run, TensorBoard, Verbosity};
 #[doc(no_inline)]
-pub use crate::{ClassWeight, Data, Diversity, Perceptron, SaveWeights};
+pub use crate::{ClassWeight, Data, Diversity, Perceptron, Profiler, SaveWeights};
 #[doc(no_inline)]
 pub use crate::{Draw, PlotHistory, PlotModel};
 

@@ -27,6 +27,7 @@ workloads (all of them, unless some are named):
 options:
   --blocks N       counted epochs, blocks or processes, after one that is not counted (5)
   --threads N      threads, the calling one included (one for each core)
+  --profile        fits are recorded by a profiler: what does that cost?
   --against CMD    another program that prints such lines; the names of the workloads are appended to CMD. Both take
                    turns: A B A B. May be given several times: A B C A B C
   --rounds N       turns with `--against` (7)";

@@ -45,6 +45,8 @@ pub(super) struct Options {
     pub blocks: usize,
     pub rounds: usize,
     pub threads: Option<usize>,
+    /// Whether fits are recorded, to see what that costs.
+    pub profile: bool,
     /// Commands of other programs.
     pub against: Vec<String>,
     /// Whether this process is the one that W7 starts.
@@ -58,6 +60,7 @@ impl Options {
             blocks: 5,
             rounds: 7,
             threads: None,
+            profile: false,
             against: Vec::new(),
             is_cold_child: false,
         };
@@ -69,6 +72,7 @@ impl Options {
                 "--rounds" => options.rounds = count(word, value()?)?,
                 "--threads" => options.threads = Some(count(word, value()?)?),
                 "--against" => options.against.push(value()?.to_owned()),
+                "--profile" => options.profile = true,
                 "--cold" => options.is_cold_child = true,
                 _ if word.starts_with('-') => return Err(format!("there is no option `{word}`").into()),
                 _ => options.workloads.push(word.parse()?),

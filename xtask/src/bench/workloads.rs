@@ -6,7 +6,7 @@ use super::line::Line;
 use super::options::{Options, Workload};
 use crate::Result;
 use carnyx::prelude::*;
-use carnyx::{Cpu, Data};
+use carnyx::{Cpu, Data, Profiler};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,7 +44,7 @@ fn small_batches(options: &Options) -> Result<Vec<Line>> {
     let Parts { train, valid } = data::pictures(60_000, 5_000);
     let mut model = perceptron(Sgd::new(0.01), options.threads);
     let fit = Fit::epochs(1 + options.blocks).batch_size(32).validation(&valid);
-    let clock = timed_fit(&mut model, Data::from(&train), fit)?;
+    let clock = timed_fit(&mut model, Data::from(&train), fit, options)?;
     Ok(clock.lines(Workload::W1, 55_000_usize.div_ceil(32)))
 }
 
@@ -52,7 +52,7 @@ fn large_batches(options: &Options) -> Result<Vec<Line>> {
     let Parts { train, .. } = data::pictures(60_000, 5_000);
     let mut model = perceptron(Adam::new(1e-3), options.threads);
     let fit = Fit::epochs(1 + options.blocks).batch_size(1024);
-    let clock = timed_fit(&mut model, Data::from(&train), fit)?;
+    let clock = timed_fit(&mut model, Data::from(&train), fit, options)?;
     Ok(vec![clock.epoch_line(Workload::W2)])
 }
 
@@ -74,7 +74,7 @@ fn wide_and_deep(options: &Options) -> Result<Vec<Line>> {
     let mut model = on_threads(model, options.threads);
     let columns = |(x, y): &([Array; 2], Array)| Data::from((x.clone(), [y, y]));
     let fit = Fit::epochs(1 + options.blocks).batch_size(32).validation(columns(&valid));
-    let clock = timed_fit(&mut model, columns(&train), fit)?;
+    let clock = timed_fit(&mut model, columns(&train), fit, options)?;
     Ok(clock.lines(Workload::W3, 11_610_usize.div_ceil(32)))
 }
 
@@ -110,9 +110,11 @@ fn timed_blocks(blocks: usize, mut block: impl FnMut() -> carnyx::Result) -> Res
 }
 
 /// One fit, of which each epoch is timed.
-fn timed_fit<L>(model: &mut Model<L>, data: impl Into<Data>, fit: Fit) -> Result<Clock> {
+fn timed_fit<L>(model: &mut Model<L>, data: impl Into<Data>, fit: Fit, options: &Options) -> Result<Clock> {
     let mut clock = Clock::default();
-    let history = model.fit(data, fit.verbose(Verbosity::Silent).callback(&mut clock))?;
+    let fit = fit.verbose(Verbosity::Silent).callback(&mut clock);
+    let fit = if options.profile { fit.callback(Profiler::steps(0..usize::MAX)) } else { fit };
+    let history = model.fit(data, fit)?;
     clock.losses = history.values("loss");
     Ok(clock)
 }

@@ -41,6 +41,8 @@ pub struct Stream<T = Batch> {
     /// Samples in an epoch, where it is known.
     samples: Option<usize>,
     is_one_pass: bool,
+    /// Whether what comes last runs on threads of its own.
+    is_prepared_ahead: bool,
 }
 
 impl<T> Clone for Stream<T> {
@@ -67,7 +69,13 @@ impl<T: Send + 'static> Stream<T> {
         I: Iterator<Item = Result<T>> + Send + 'static,
     {
         let open = move |epoch| open(epoch).map(|items| until_error(Box::new(items)));
-        Stream { open: Arc::new(open), items: None, samples: None, is_one_pass: false }
+        Stream {
+            open: Arc::new(open),
+            items: None,
+            samples: None,
+            is_one_pass: false,
+            is_prepared_ahead: false,
+        }
     }
 
     /// What `items` yields, which can be walked only once: a fit needs `Fit::steps_per_epoch` to have several epochs.
@@ -176,7 +184,8 @@ impl<T: Send + 'static> Stream<T> {
         f: impl Fn(T) -> Result<U> + Send + Sync + 'static,
     ) -> Stream<U> {
         let f = Arc::new(f);
-        self.change(move |items, _| workers::parallel_map(items, threads.max(1), &f))
+        let ahead = self.change(move |items, _| workers::parallel_map(items, threads.max(1), &f));
+        Stream { is_prepared_ahead: true, ..ahead }
     }
 
     /// The same items, made ready by another thread while the last ones are used; at most `items` of them wait.
@@ -192,7 +201,8 @@ impl<T: Send + 'static> Stream<T> {
     /// ```
     pub fn prefetch(self, items: usize) -> Stream<T> {
         let samples = self.samples;
-        Stream { samples, ..self.change(move |upstream, _| workers::prefetch(upstream, items)) }
+        let ahead = self.change(move |upstream, _| workers::prefetch(upstream, items));
+        Stream { samples, is_prepared_ahead: true, ..ahead }
     }
 
     /// `times` passes one after the other; each is in the order of an epoch of its own.
@@ -205,10 +215,10 @@ impl<T: Send + 'static> Stream<T> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn repeat(self, times: usize) -> Stream<T> {
-        let Stream { open, items, samples, is_one_pass } = self;
+        let Stream { open, items, samples, is_one_pass, is_prepared_ahead } = self;
         let passes = move |epoch: usize| Ok(chained(open.clone(), epoch * times..(epoch + 1) * times));
         let [items, samples] = [items, samples].map(|count| count.map(|count| count * times));
-        Stream { items, samples, is_one_pass, ..Stream::each_epoch(passes) }
+        Stream { items, samples, is_one_pass, is_prepared_ahead, ..Stream::each_epoch(passes) }
     }
 
     /// Passes without an end, for a fit with `steps_per_epoch`.
@@ -221,9 +231,10 @@ impl<T: Send + 'static> Stream<T> {
     /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn repeat_forever(self) -> Stream<T> {
-        let Stream { open, is_one_pass, .. } = self;
+        let Stream { open, is_one_pass, is_prepared_ahead, .. } = self;
         Stream {
             is_one_pass,
+            is_prepared_ahead,
             ..Stream::each_epoch(move |epoch| Ok(chained(open.clone(), epoch..usize::MAX)))
         }
     }
@@ -235,7 +246,7 @@ impl<T: Send + 'static> Stream<T> {
     ) -> Stream<U> {
         let Stream { open, items, is_one_pass, .. } = self;
         let open = move |epoch| Ok(until_error(change(open(epoch)?, epoch)?));
-        Stream { open: Arc::new(open), items, samples: None, is_one_pass }
+        Stream { open: Arc::new(open), items, samples: None, is_one_pass, is_prepared_ahead: false }
     }
 }
 
@@ -391,6 +402,10 @@ impl Batches for Stream {
     fn is_one_pass(&self) -> bool {
         self.is_one_pass
     }
+
+    fn is_prepared_ahead(&self) -> bool {
+        self.is_prepared_ahead
+    }
 }
 
 /// A stream can be walked again and again, so it is enough to lend it: `model.fit(&stream, ..)`.
@@ -405,6 +420,10 @@ impl Batches for &Stream {
 
     fn is_one_pass(&self) -> bool {
         self.is_one_pass
+    }
+
+    fn is_prepared_ahead(&self) -> bool {
+        self.is_prepared_ahead
     }
 }
 

@@ -548,7 +548,7 @@ fn predict(
         if !steps.advance(core)? {
             break;
         }
-        marks.input(began);
+        marks.input(began, steps.fetching());
         call(Moment::PredictBatchBegin, batch)?;
         let rows = steps.num_rows();
         if current.as_ref().is_none_or(|program| program.key.rows != rows || core.dynamic) {

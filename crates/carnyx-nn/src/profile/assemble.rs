@@ -1,6 +1,6 @@
 //! From what the executor and the training loop wrote down to a [`Profile`]: names, steps, and no time without a name.
 
-use super::marks::{CALLBACK, INPUT, PLANNING};
+use super::marks::{BATCH, CALLBACK, PLANNING, ROWS, WAITING_FOR_BATCH};
 use super::{Machine, Part, Phase, Profile, Program, Span, Step, StepKind};
 use carnyx_graph::trace::{self, Limits, Mark, TaskFacts, Trace, TracedRun};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub(super) fn assembled(trace: Trace, limits: Option<Limits>) -> Profile {
 
 /// Marks of things that are not looked into: whatever runs within them belongs to them.
 fn is_opaque(mark: &Mark) -> bool {
-    [INPUT, CALLBACK, PLANNING].contains(&mark.kind)
+    [ROWS, BATCH, WAITING_FOR_BATCH, CALLBACK, PLANNING].contains(&mark.kind)
 }
 
 fn kind_of(mark: &Mark) -> Option<StepKind> {
@@ -64,14 +64,14 @@ fn steps_of(marks: &[Mark]) -> Vec<Step> {
 }
 
 fn span_of_mark(mark: &Mark) -> Span {
-    let (phase, name) = match mark.kind {
-        INPUT => (Phase::Input, "next batch"),
-        CALLBACK => (Phase::Callback, "callback"),
-        _ => (Phase::Planning, "plan"),
+    let phase = match mark.kind {
+        CALLBACK => Phase::Callback,
+        PLANNING => Phase::Planning,
+        _ => Phase::Input,
     };
     Span {
-        name: mark.name.clone().unwrap_or_else(|| name.into()),
-        operation: name.into(),
+        name: mark.name.clone().unwrap_or_else(|| mark.kind.into()),
+        operation: mark.kind.into(),
         phase,
         begin: mark.begin,
         duration: mark.end - mark.begin,

@@ -8,8 +8,12 @@ use carnyx_graph::Executor;
 use carnyx_graph::trace::{Mark, Tracer};
 use std::sync::Arc;
 
-/// A mark: samples are fetched.
-pub(crate) const INPUT: &str = "input";
+/// A mark: the numbers of the next rows are taken; they lie in memory.
+pub(crate) const ROWS: &str = "next rows";
+/// A mark: a stream is opened, or its next batch is made on this thread.
+pub(crate) const BATCH: &str = "next batch";
+/// A mark: the next batch is waited for, which other threads make ready.
+pub(crate) const WAITING_FOR_BATCH: &str = "wait for a batch";
 /// A mark: a callback is at work.
 pub(crate) const CALLBACK: &str = "callback";
 /// A mark: a model is traced and a program planned.
@@ -46,9 +50,9 @@ impl Marks {
         }
     }
 
-    /// Samples were fetched.
-    pub(crate) fn input(&self, begin: Option<u64>) {
-        self.end(begin, || Mark::of(INPUT));
+    /// Samples were fetched, in one of three ways.
+    pub(crate) fn input(&self, begin: Option<u64>, kind: &'static str) {
+        self.end(begin, || Mark::of(kind));
     }
 
     /// A step is over.

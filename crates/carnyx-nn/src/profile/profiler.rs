@@ -46,6 +46,8 @@ enum State {
     Recording(Arc<dyn Tracer>),
     Recorded(Trace),
     Done(Box<Profile>),
+    /// Somebody else recorded when the range began: no reason to end a training.
+    Failed(Error),
 }
 
 /// Ends the recording of a block that does not come to its end.
@@ -150,6 +152,7 @@ impl Profiler {
         let error = |title: String| Error::new("profile", title).at(site);
         match &self.state {
             State::Done(profile) => Ok(profile),
+            State::Failed(error) => Err(error.clone().at(site)),
             State::Recording(_) | State::Recorded(_) => {
                 Err(error("the profile is still being recorded".into()))
             }
@@ -180,14 +183,16 @@ impl Profiler {
         match &self.state {
             State::Waiting(_) if self.range.contains(&number) => {
                 let tracer = executor.tracer().ok_or_else(records_nothing)?;
-                tracer.begin()?;
-                self.state = State::Recording(tracer.clone());
+                self.state = match tracer.begin() {
+                    Ok(()) => State::Recording(tracer.clone()),
+                    Err(error) => State::Failed(error),
+                };
             }
             State::Waiting(_) => self.state = State::Waiting(number),
             State::Recording(tracer) if number >= self.range.end => {
                 self.state = State::Recorded(tracer.end().unwrap_or_default());
             }
-            State::Recording(_) | State::Recorded(_) | State::Done(_) => {}
+            State::Recording(_) | State::Recorded(_) | State::Done(_) | State::Failed(_) => {}
         }
         Ok(())
     }
@@ -197,7 +202,7 @@ impl Profiler {
         let trace = match &mut self.state {
             State::Recording(tracer) => tracer.end().unwrap_or_default(),
             State::Recorded(trace) => std::mem::take(trace),
-            State::Waiting(_) | State::Done(_) => return,
+            State::Waiting(_) | State::Done(_) | State::Failed(_) => return,
         };
         self.state = State::Done(Box::new(assembled(trace, executor.limits())));
     }

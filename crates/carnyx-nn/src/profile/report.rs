@@ -48,6 +48,8 @@ pub struct Report {
     pub(super) shares: Shares,
     /// Nanoseconds of planning.
     pub(super) planning: u64,
+    /// Nanoseconds of steps of other kinds, such as validation.
+    pub(super) others: u64,
     pub(super) threads: usize,
     pub(super) memory: usize,
     pub(super) machine: Option<Machine>,
@@ -116,6 +118,8 @@ impl Row {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shares {
     pub(super) input: f64,
+    /// What of the input takes longest: the operation of its spans.
+    pub(super) fetching: Arc<str>,
     /// The callback that takes longest, and its share.
     pub(super) callback: Option<(Arc<str>, f64)>,
     pub(super) metrics: f64,
@@ -158,21 +162,24 @@ impl Profile {
         let (planned, spans): (Vec<&Span>, Vec<&Span>) =
             self.spans.iter().partition(|span| span.phase == Phase::Planning);
         let planning = planned.iter().map(|span| span.duration).sum();
-        let time_of_step: u64 = spans
-            .iter()
-            .filter(|span| span.thread == 0 && span.step.is_some_and(|step| self.steps[step].kind == kind))
-            .map(|span| span.duration)
-            .sum();
+        let kind_of = |span: &Span| span.step.map(|step| self.steps[step].kind);
+        let sum = |spans: &[&Span]| -> u64 {
+            spans.iter().filter(|span| span.thread == 0).map(|span| span.duration).sum()
+        };
+        let (others, own): (Vec<&Span>, Vec<&Span>) =
+            spans.iter().copied().partition(|span| kind_of(span).is_some_and(|other| other != kind));
+        let of_steps: Vec<&Span> = own.iter().copied().filter(|span| span.step.is_some()).collect();
         let shares = self.shares(kind, &spans, &planned);
         let mut report = Report {
             kind,
             steps: steps.len(),
-            step_time: mean(time_of_step as f64),
+            step_time: mean(sum(&of_steps) as f64),
             rows_of_step: mean(steps.iter().map(|step| step.rows as f64).sum()),
-            rows: rows_of(&spans),
+            rows: rows_of(&own),
             bound: Bound::Nothing,
             shares,
             planning,
+            others: sum(&others),
             threads: self.threads,
             memory: self.programs.iter().map(|program| program.memory).sum(),
             machine: self.machine,
@@ -188,10 +195,10 @@ impl Profile {
         };
         let total = time(&|_| true).max(1.0);
         let kind_of = |span: &Span| span.step.map(|step| self.steps[step].kind);
-        let mut callbacks: HashMap<&Arc<str>, f64> = HashMap::new();
-        for span in own().filter(|span| span.phase == Phase::Callback) {
-            *callbacks.entry(&span.name).or_default() += span.duration as f64 / total;
-        }
+        let callbacks = own().filter(|span| span.phase == Phase::Callback);
+        let callback = largest(callbacks.map(|span| (&span.name, span.duration)));
+        let fetching = own().filter(|span| span.phase == Phase::Input);
+        let fetching = largest(fetching.map(|span| (&span.operation, span.duration)));
         let steps = self.steps.iter().filter(|step| step.kind == kind).count().max(1) as f64;
         let is_task = |span: &Span| span.phase.is_computation() && kind_of(span) == Some(kind);
         let tasks = own().filter(|span| is_task(span)).count().max(1) as f64;
@@ -202,11 +209,8 @@ impl Profile {
         let planning: f64 = planned.iter().map(|span| span.duration as f64).sum();
         Shares {
             input: time(&|span| span.phase == Phase::Input) / total,
-            // Names break ties, so that the order in a table of hashes does not matter.
-            callback: callbacks
-                .into_iter()
-                .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)))
-                .map(|(name, share)| (name.clone(), share)),
+            fetching: fetching.map_or_else(|| "".into(), |(operation, _)| operation),
+            callback: callback.map(|(name, time)| (name, time as f64 / total)),
             metrics: time(&|span| span.phase == Phase::Metrics) / total,
             validation: time(&|span| kind_of(span).is_some_and(|other| other != kind)) / total,
             waiting: time(&|span| span.phase == Phase::Waiting) / total,
@@ -217,6 +221,15 @@ impl Profile {
             helping: helped / helpers / at_work,
         }
     }
+}
+
+/// The name with the largest sum.
+fn largest<'a>(times: impl Iterator<Item = (&'a Arc<str>, u64)>) -> Option<(Arc<str>, u64)> {
+    let mut sums: HashMap<&Arc<str>, u64> = HashMap::new();
+    times.for_each(|(name, time)| *sums.entry(name).or_default() += time);
+    // Names break ties: the order in a table of hashes must not matter.
+    let largest = sums.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
+    largest.map(|(name, time)| (name.clone(), time))
 }
 
 /// A line for each layer and phase, by their time.
@@ -314,8 +327,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
         let mut asides = Vec::new();
-        if self.planning > 0 {
-            asides.push(format!("beside that, {} of planning", duration(self.planning as f64)));
+        for (time, what) in [(self.planning, "planning"), (self.others, "validation")] {
+            if time > 0 {
+                asides.push(format!("beside that, {} of {what}", duration(time as f64)));
+            }
         }
         if self.memory > 0 {
             asides.push(format!("{:.1} MB of memory for programs", self.memory as f64 / 1e6));

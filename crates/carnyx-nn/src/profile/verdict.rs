@@ -4,6 +4,7 @@
 //! arithmetic, work that is too small for the machine comes first, since all other figures say little then; then
 //! threads that wait for one another, one layer that is larger than the others, and memory.
 
+use super::marks::{ROWS, WAITING_FOR_BATCH};
 use super::report::{Report, Row, duration};
 use super::{Machine, Phase};
 use std::sync::Arc;
@@ -139,9 +140,20 @@ fn words(report: &Report) -> (String, String) {
         Bound::Nothing => ("Nothing was recorded.".into(), String::new()),
         Bound::Input => (
             format!("The step waits for its data: {} of the time goes into the next batch.", percent(shares.input)),
-            "`.prefetch(2)` as the last word of the stream prepares batches while others are learned. If it is there, \
-             the source itself is too slow: change its items with `.parallel_map(..)`, or keep them in memory."
-                .into(),
+            match &*shares.fetching {
+                WAITING_FOR_BATCH => {
+                    "more threads that prepare batches, `.parallel_map(4, ..)`: the source is slower than the model, \
+                     although it works ahead. If it is the reading itself, keep what was read in memory."
+                }
+                ROWS | "gather" => {
+                    "smaller samples, such as bytes in place of floats: gathering the rows of a batch moves them."
+                }
+                _ => {
+                    "`.prefetch(2)` as the last word of the stream: another thread makes the next batch ready while \
+                     this one is learned. An iterator becomes a stream by `Stream::once(..)`."
+                }
+            }
+            .into(),
         ),
         Bound::Callback(name) => {
             let share = shares.callback.as_ref().map_or(0.0, |(_, share)| *share);
