@@ -82,6 +82,20 @@ impl LineChart {
         }
     }
 
+    /// Puts other words above the chart; an empty title takes no room.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_plot::LineChart;
+    /// let chart = LineChart::new("loss").series("train", &[(1.0, 0.9), (2.0, 0.5)]);
+    /// assert!(chart.title("loss of the second fit").to_svg()?.contains("second fit"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn title(mut self, title: impl Into<String>) -> LineChart {
+        self.title = title.into();
+        self
+    }
+
     /// What the x axis shows.
     ///
     /// # Example

@@ -61,6 +61,7 @@
 //! * `download`: data sets that are not on disk are fetched.
 //! * `parquet`: tables are read from Parquet files; wants a C compiler.
 //! * `sqlite`, `postgres`: studies live in a file, or on a server for many machines.
+//! * `live`: a running fit in the terminal (`Live`).
 //! * `png`: pictures are saved as PNG too.
 #![forbid(unsafe_code)]
 
@@ -79,6 +80,9 @@ pub use carnyx_graph::{
     Address, Array, Axes, Batch, Batches, DType, Dim, Distribution, Effect, Element, Error, Executor, Facts,
     Gradients, Initializer, Mode, Result, Shape, Site, Tensor, Variable, Walk, concat, stack,
 };
+#[cfg(feature = "live")]
+#[doc(inline)]
+pub use carnyx_live::Live;
 #[doc(inline)]
 pub use carnyx_nn::*;
 #[doc(inline)]

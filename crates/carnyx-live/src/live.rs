@@ -1,0 +1,210 @@
+//! The callback: looks at a fit now and then, and shows it.
+
+use crate::board::Board;
+use crate::memory;
+use crate::screen::{Key, Screen};
+use crate::view::clock;
+use carnyx_graph::{Error, Result};
+use carnyx_nn::{Callback, Run, Verbosity};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Shows a running fit in the terminal: curves of loss and metrics, learning rate, speed, memory, and the time that is
+/// left.
+///
+/// The key `q` stops the fit after the batch that runs, as [`Run::stop`] does: the model, the history and all other
+/// callbacks are as after any fit. Ctrl-C ends it with an error. While the view is there, the fit itself prints
+/// nothing; afterwards one line says how it ended. Where there is no terminal (a file, a pipe, `TERM=dumb`), the fit
+/// prints its lines as without this callback.
+///
+/// The view is redrawn ten times a second at most. Between that, a step costs an addition.
+///
+/// # Example
+/// ```
+/// use carnyx_graph::Array;
+/// use carnyx_live::Live;
+/// use carnyx_nn::{Compile, Dense, Fit, MeanSquaredError, Sequential, Sgd};
+/// # let (x, y) = (Array::full([8, 3], 1f32), Array::full([8, 1], 2f32));
+/// # let mut model = Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError);
+/// model.fit((&x, &y), Fit::epochs(3).callback(Live::new()))?;
+/// # Ok::<(), carnyx_graph::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Live {
+    /// None where there is no terminal, and between fits.
+    screen: Option<Screen>,
+    board: Board,
+    began: Instant,
+    pace: Pace,
+    was_stopped: bool,
+}
+
+impl Live {
+    /// The view of the fits that it is given to, one after the other.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_live::Live;
+    /// use carnyx_nn::Fit;
+    /// let fit = Fit::epochs(100).callback(Live::new());
+    /// # drop(fit);
+    /// ```
+    pub fn new() -> Live {
+        let now = Instant::now();
+        Live { screen: None, board: Board::default(), began: now, pace: Pace::new(now), was_stopped: false }
+    }
+
+    /// Reads the keys and draws, if there is a screen.
+    fn show(&mut self, run: &mut Run) -> Result {
+        let Some(screen) = &mut self.screen else { return Ok(()) };
+        match screen.key() {
+            Some(Key::Stop) => {
+                run.stop();
+                (self.board.is_stopping, self.was_stopped) = (true, true);
+            }
+            Some(Key::Interrupt) => {
+                self.screen = None;
+                return Err(Error::new("interrupted", "the fit was interrupted by Ctrl-C")
+                    .help("the weights are those of the last whole step; `q` stops a fit without an error"));
+            }
+            None => {}
+        }
+        self.board.learning_rate = run.optimizer.learning_rate;
+        self.board.memory = memory::of_process();
+        screen.draw(&self.board);
+        self.pace.drawn = Instant::now();
+        Ok(())
+    }
+}
+
+impl Default for Live {
+    fn default() -> Live {
+        Live::new()
+    }
+}
+
+impl Callback for Live {
+    fn on_train_begin(&mut self, run: &mut Run) -> Result {
+        let now = Instant::now();
+        (self.began, self.pace, self.was_stopped) = (now, Pace::new(now), false);
+        self.board = Board::new(run.epoch, run.epochs);
+        self.screen = Screen::open();
+        match (&self.screen, run.verbosity()) {
+            (Some(_), _) => run.set_verbosity(Verbosity::Silent),
+            // A terminal that cannot show the view is no place for a bar that moves either.
+            (None, Verbosity::Bar) => run.set_verbosity(Verbosity::Line),
+            (None, _) => {}
+        }
+        self.show(run)
+    }
+
+    fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
+        self.board.begin_epoch(run.epoch, run.steps);
+        Ok(())
+    }
+
+    fn on_glance(&mut self, run: &mut Run) -> Result {
+        let now = Instant::now();
+        if !self.pace.is_due(now) {
+            return Ok(());
+        }
+        let done = run.step + 1;
+        match self.board.evaluation {
+            None => self.board.train(now - self.began, (done, run.num_samples()), run.logs),
+            Some(_) => self.board.evaluate(now - self.began, (done, run.steps)),
+        }
+        self.show(run)
+    }
+
+    fn on_evaluate_begin(&mut self, run: &mut Run) -> Result {
+        self.board.evaluate(self.began.elapsed(), (0, run.steps));
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+        self.board.end_epoch(self.began.elapsed(), (run.step, run.num_samples()), run.logs);
+        // Epochs may be shorter than the time between two drawings.
+        if self.pace.is_due(Instant::now()) { self.show(run) } else { Ok(()) }
+    }
+
+    fn on_train_end(&mut self, run: &mut Run) -> Result {
+        if self.screen.take().is_some() {
+            let word = if self.was_stopped { " - stopped by `q`" } else { "" };
+            let epochs = run.history().epochs.len();
+            let time = clock(self.began.elapsed());
+            let unit = if epochs == 1 { "epoch" } else { "epochs" };
+            // Nobody may be reading any more: the training is done all the same.
+            let _ = writeln!(std::io::stdout(), "{epochs} {unit} in {time}{word} - {}", run.logs);
+        }
+        Ok(())
+    }
+
+    fn wants_batches(&self) -> bool {
+        false
+    }
+
+    fn steps_to_glance(&self) -> Option<usize> {
+        self.screen.is_some().then_some(self.pace.stride)
+    }
+
+    fn added_names(&self) -> Option<&'static [&'static str]> {
+        Some(&[])
+    }
+}
+
+/// The time between two drawings.
+const REDRAW: Duration = Duration::from_millis(100);
+/// How many steps lie between two looks at the clock, at most.
+const STRIDE_LIMIT: usize = 1 << 16;
+
+/// When to look at the clock, and when to draw.
+#[derive(Debug)]
+struct Pace {
+    /// The steps from one look to the next.
+    stride: usize,
+    looked: Instant,
+    drawn: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Pace {
+        Pace { stride: 1, looked: now, drawn: now }
+    }
+
+    /// A look at the clock: whether it is time to draw. About eight looks lie between two drawings.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if now - self.looked < REDRAW / 16 {
+            self.stride = (self.stride * 2).min(STRIDE_LIMIT);
+        } else if now - self.looked > REDRAW / 4 {
+            self.stride = (self.stride / 2).max(1);
+        }
+        self.looked = now;
+        now - self.drawn >= REDRAW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_some_eighty_times_a_second() {
+        for step in [3u64, 270, 20_000, 3_000_000].map(Duration::from_micros) {
+            let start = Instant::now();
+            let (mut pace, mut now, mut looks, mut drawings) = (Pace::new(start), start, 0, 0);
+            while now - start < Duration::from_secs(30) {
+                now += step * pace.stride as u32;
+                looks += 1;
+                if pace.is_due(now) {
+                    drawings += 1;
+                    pace.drawn = now;
+                }
+            }
+            assert!(looks <= 30 * 160 + 40, "{step:?}: {looks} looks");
+            assert!(drawings <= 300, "{step:?}: {drawings} drawings");
+            // Slow steps are each shown, quick ones some eight times a second.
+            let fewest = (30.0 / step.as_secs_f64()).min(30.0 * 7.0) as usize;
+            assert!(drawings >= fewest, "{step:?}: {drawings} drawings");
+        }
+    }
+}
