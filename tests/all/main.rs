@@ -9,6 +9,7 @@ mod functional;
 mod graphs;
 mod interrupted;
 mod keras2;
+mod lookups;
 mod masks;
 mod messages;
 mod messages_board;

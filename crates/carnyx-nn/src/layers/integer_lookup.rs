@@ -3,7 +3,7 @@
 use super::encoding::{Encoding, whole};
 use super::features::or_invalid;
 use super::vocabulary::Vocabulary;
-use crate::saving::Fields;
+use crate::saving::{Fields, RARITY, decimal};
 use crate::{Config, Forks, Layer, Module, Visitor};
 use carnyx_file::Value;
 use carnyx_graph::{Array, DType, Error, Result, Tensor};
@@ -225,7 +225,6 @@ impl IntegerLookup {
             ("sparse", false.into()),
             ("pad_to_max_tokens", false.into()),
             ("oov_method", "floormod".into()),
-            ("idf_weights", Value::Null),
         ])?;
         let token = |name: &str| {
             let value = fields.get(name).map(Value::as_i64);
@@ -239,17 +238,23 @@ impl IntegerLookup {
             value.as_i64().ok_or_else(|| fields.wrong("vocabulary", "a list of whole numbers"))
         };
         vocabulary.set(fields.list("vocabulary")?.iter().map(number).collect::<Result<_>>()?)?;
+        if vocabulary.encoding == Encoding::TfIdf {
+            let weight = |value: &Value| {
+                let weight = value.as_f64().map(|weight| weight as f32);
+                weight.ok_or_else(|| fields.wrong(RARITY, "a list of numbers"))
+            };
+            let weights: Vec<f32> = fields.list(RARITY)?.iter().map(weight).collect::<Result<_>>()?;
+            // Of an adapted layer, there are those of what is unknown, too.
+            let special = weights.len().saturating_sub(vocabulary.tokens.len());
+            vocabulary.set_rarity(&weights[special..])?;
+        } else {
+            fields.only(&[(RARITY, Value::Null)])?;
+        }
         Ok(IntegerLookup { vocabulary })
     }
 
     fn saved(&self) -> Config {
-        let Vocabulary { mask, unknown, unknown_bins, encoding, tokens, .. } = &self.vocabulary;
-        if *encoding == Encoding::TfIdf {
-            return Config::refused(
-                Error::new("file", "an `IntegerLookup` that weighs its counts cannot be saved")
-                    .help("let it count, and multiply by the weights with a `Rescaling` layer"),
-            );
-        }
+        let Vocabulary { mask, unknown, unknown_bins, encoding, tokens, rarity, .. } = &self.vocabulary;
         let config = Config::new(KIND)
             .field("num_oov_indices", *unknown_bins)
             .field("oov_token", *unknown)
@@ -257,7 +262,18 @@ impl IntegerLookup {
             .field("vocabulary", tokens.clone())
             .field("vocabulary_size", self.vocabulary.len())
             .field("vocabulary_dtype", "int64");
-        mask.map_or(config.clone(), |mask| config.field("mask_token", mask))
+        let config = match *encoding {
+            Encoding::TfIdf => {
+                let weights = rarity.iter().skip(self.vocabulary.first_token());
+                let weights: Value = weights.map(|&weight| Value::from(decimal(weight))).collect();
+                config.field(RARITY, weights).constant(RARITY, Array::from(rarity.clone()))
+            }
+            _ => config,
+        };
+        match mask {
+            Some(mask) => config.field("mask_token", *mask),
+            None => config,
+        }
     }
 
     fn looked_up(&self, x: &Tensor) -> Result<Tensor> {

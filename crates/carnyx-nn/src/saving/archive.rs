@@ -3,7 +3,7 @@
 use super::config::{Style, bad, object};
 use super::training::{Progress, read_progress, weights_alone};
 use super::weights::in_order;
-use super::{Saved, Stored, Weights};
+use super::{Saved, Stored, Weights, assets};
 use carnyx_file::{Archive, Attribute, Group, Value, to_json};
 use carnyx_graph::Result;
 use std::path::Path;
@@ -47,7 +47,8 @@ pub(super) fn write_weights(kind: &str, weights: Group, path: &Path) -> Result {
 }
 
 pub(super) fn read(path: &Path) -> Result<Stored> {
-    let archive = Archive::read(path)?;
+    let mut archive = Archive::read(path)?;
+    assets::take_in(&mut archive)?;
     let progress = match archive.extra.iter().find(|(name, _)| name == PROGRESS) {
         Some((_, content)) => {
             let text = std::str::from_utf8(content)

@@ -23,6 +23,8 @@ pub struct Config {
     pub(super) fields: Vec<(&'static str, Value)>,
     /// The variables with their names, in Keras's order.
     pub(super) variables: Vec<(String, Variable)>,
+    /// What Keras keeps among the weights, though it is no variable.
+    pub(super) constants: Vec<(&'static str, Array)>,
     pub(super) content: Content,
     /// Why the thing cannot be saved after all.
     pub(super) mistake: Option<Error>,
@@ -85,7 +87,14 @@ impl Config {
     /// # let _ = config;
     /// ```
     pub fn new(class: &'static str) -> Config {
-        Config { class, fields: Vec::new(), variables: Vec::new(), content: Content::Nothing, mistake: None }
+        Config {
+            class,
+            fields: Vec::new(),
+            variables: Vec::new(),
+            constants: Vec::new(),
+            content: Content::Nothing,
+            mistake: None,
+        }
     }
 
     pub(crate) fn field(mut self, name: &'static str, value: impl Into<Value>) -> Config {
@@ -111,6 +120,12 @@ impl Config {
 
     pub(crate) fn variable(mut self, name: &'static str, variable: &Variable) -> Config {
         self.variables.push((name.to_owned(), variable.clone()));
+        self
+    }
+
+    /// An array that Keras keeps among the weights.
+    pub(crate) fn constant(mut self, name: &'static str, array: Array) -> Config {
+        self.constants.push((name, array));
         self
     }
 
@@ -150,6 +165,7 @@ impl Config {
             class: self.class.to_owned(),
             name: name.to_owned(),
             variables: self.variables.clone(),
+            constants: self.constants.clone(),
             parts: self.parts().iter().filter(is_layer).map(|part| part.config.layout(&part.name)).collect(),
             is_model: matches!(self.content, Content::Row(_) | Content::Drawing { .. }),
         }

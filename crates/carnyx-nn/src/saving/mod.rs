@@ -7,6 +7,7 @@
 //! failure to save leaves the old file whole.
 
 mod archive;
+mod assets;
 mod attributes;
 mod config;
 mod drawing;
@@ -24,6 +25,7 @@ mod traced;
 mod training;
 mod weights;
 
+pub(crate) use assets::RARITY;
 pub(crate) use attributes::with;
 pub use config::Config;
 pub(crate) use config::{Fields, decimal, numbers};

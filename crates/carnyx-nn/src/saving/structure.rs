@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Models within models.
-const MOST_LEVELS: usize = 64;
+pub(super) const MOST_LEVELS: usize = 64;
 
 /// A model that was read, and where its weights are.
 pub(super) struct Structure {
@@ -102,6 +102,7 @@ fn build_named(fields: Fields, name: &str, level: usize) -> Result<Named> {
         class: fields.class.to_owned(),
         name: name.to_owned(),
         variables,
+        constants: Vec::new(),
         parts,
         is_model,
     };

@@ -17,6 +17,8 @@ pub(super) struct Layout {
     pub(super) name: String,
     /// In Keras's order.
     pub(super) variables: Vec<(String, Variable)>,
+    /// What Keras keeps among the weights, though it is no variable, by its name.
+    pub(super) constants: Vec<(&'static str, Array)>,
     pub(super) parts: Vec<Layout>,
     pub(super) is_model: bool,
 }
@@ -73,6 +75,9 @@ impl Layout {
         vars.set_attribute("name", Attribute::Text(self.name.clone()));
         for (i, (_, variable)) in self.variables.iter().enumerate() {
             vars.insert_array(i.to_string(), for_keras(&variable.value()?));
+        }
+        for (name, array) in &self.constants {
+            vars.insert_array(*name, array.clone());
         }
         Ok(())
     }
