@@ -1,7 +1,5 @@
 //! What a fit prints while it runs, warnings included: with those in `diversity.rs`, `saving/report.rs` and
-//! `callbacks/disk.rs`, the only places that write to the terminal.
-//! What a fit prints while it runs: with the warnings in `diversity.rs`, `saving/report.rs` and `callbacks/disk.rs`, the
-//! only places of this crate that write to the terminal.
+//! `callbacks/disk.rs`, the only places of this crate that write to the terminal.
 //!
 //! On a terminal, a bar that is redrawn at most ten times a second; elsewhere (a file, a pipe) one line for each
 //! epoch. The clock is looked at every few steps only. Invariant: a failing write (a closed pipe) is ignored, so
