@@ -71,6 +71,9 @@ fn main() -> Result {
         trials.table().to_string().lines().take(6).for_each(|line| println!("{line}"));
         println!("\nof all that differs between the trials, explained by one hyperparameter alone:");
         print!("{}", trials.importance()?);
+        trials.plot_history().save("search_history.svg")?;
+        trials.plot_parallel().save("search_trials.svg")?;
+        println!("search_history.svg and search_trials.svg show the trials");
     }
     Ok(())
 }

@@ -5,10 +5,11 @@
 //! boxes, so its mean over all other hyperparameters, and the share of the variance that this mean explains, can be
 //! summed up exactly.
 
-use super::Study;
+use super::{Study, plots};
 use crate::domain::Domain;
 use crate::random::Random;
 use carnyx_graph::{Error, Result};
+use carnyx_plot::BarChart;
 use std::fmt;
 
 /// How many trees the forest has.
@@ -44,7 +45,7 @@ const LEAF: usize = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Importance {
     /// Name, share and its deviation from tree to tree, the greatest share first.
-    shares: Vec<(String, f64, f64)>,
+    pub(super) shares: Vec<(String, f64, f64)>,
 }
 
 impl Importance {
@@ -73,6 +74,20 @@ impl Importance {
     /// ```
     pub fn share(&self, name: &str) -> Option<f64> {
         self.iter().find(|(known, _)| *known == name).map(|(_, share)| share)
+    }
+
+    /// A bar for each share, with its deviation from tree to tree.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_graph::Result;
+    /// # use carnyx_tune::Importance;
+    /// fn draw(importance: &Importance) -> Result {
+    ///     importance.plot().save("importance.svg")
+    /// }
+    /// ```
+    pub fn plot(&self) -> BarChart {
+        plots::bars(self)
     }
 }
 
@@ -340,6 +355,7 @@ mod tests {
         assert!((share("z") - 8.0 / 11.0).abs() < 0.03, "{importance}");
         assert!((share("x") - 3.0 / 11.0).abs() < 0.03, "{importance}");
         assert_eq!(importance.iter().next().unwrap().0, "z");
+        assert!(importance.plot().to_svg().unwrap().contains("share of the variance"));
     }
 
     #[test]

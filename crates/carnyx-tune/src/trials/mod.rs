@@ -1,6 +1,7 @@
 //! What a search leaves behind: its study, and the best model.
 
 mod importance;
+mod plots;
 mod table;
 
 pub use importance::Importance;
@@ -12,6 +13,7 @@ use crate::storage::{Direction, TrialRecord, TrialState};
 use crate::strategies::{Known, Past, without_excess};
 use carnyx_graph::Result;
 use carnyx_nn::Model;
+use carnyx_plot::{LineChart, ParallelCoordinates};
 use std::fmt;
 use std::ops::{Deref, Index};
 
@@ -193,6 +195,48 @@ impl Study {
     /// ```
     pub fn table(&self) -> TrialTable<'_> {
         TrialTable { study: self }
+    }
+
+    /// How the search went: the value of each complete trial, and the best one so far.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::{Direction, MemoryStorage, Storage, Study, TrialState};
+    /// # let storage = MemoryStorage::new();
+    /// # let id = storage.open_study("digits", Direction::Minimize)?;
+    /// # for value in [0.5, 0.25] {
+    /// #     storage.finish(storage.begin_trial(id)?.id, TrialState::Complete, Some(value))?;
+    /// # }
+    /// let study = Study::new("digits", "val_loss", Direction::Minimize, storage.trials(id)?);
+    /// assert!(study.plot_history().to_svg()?.contains("best so far"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn plot_history(&self) -> LineChart {
+        plots::history(self)
+    }
+
+    /// A line for each trial that has a value, through its hyperparameters, in the colour of its value. A hyperparameter that
+    /// a trial did not ask for is a gap.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::{Direction, Domain, MemoryStorage, Storage, Study, TrialState};
+    /// # let storage = MemoryStorage::new();
+    /// # let id = storage.open_study("digits", Direction::Minimize)?;
+    /// # for value in [0.5, 0.25] {
+    /// #     let trial = storage.begin_trial(id)?.id;
+    /// #     let domain = Domain::Float { low: 0.0, high: 1.0, step: None, log: false };
+    /// #     storage.set_parameter(trial, "dropout", &domain, value)?;
+    /// #     storage.finish(trial, TrialState::Complete, Some(value))?;
+    /// # }
+    /// let study = Study::new("digits", "val_loss", Direction::Minimize, storage.trials(id)?);
+    /// assert!(study.plot_parallel().to_svg()?.contains("dropout"));
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    ///
+    /// Inselberg, "The plane with parallel coordinates", 1985.
+    pub fn plot_parallel(&self) -> ParallelCoordinates {
+        plots::parallel(self)
     }
 
     /// The hyperparameters that all complete trials have; for each of these trials, where in their ranges its values lie (of a
