@@ -1,11 +1,11 @@
 //! A program that works on a study, for tests of what several programs do together: `worker STORAGE STUDY TRIALS SILENCE`.
 //!
 //! It begins trials until so many of the study are complete, and prints the number of each that it completes; those
-//! whose workers were silent for so many seconds it takes up again. As `worker STORAGE STUDY hang`, it begins a trial,
-//! prints its number, and keeps it until it is killed.
+//! whose workers were silent for so many seconds it takes up again. As `worker STORAGE STUDY wait`, it begins a trial,
+//! prints its number, and completes it when it is told to by a line, unless it is killed before.
 
 use carnyx::prelude::*;
-use carnyx::{Direction, Domain, Storage, StudyId, TrialRecord, TrialState, storage_at};
+use carnyx::{Direction, Domain, Storage, StudyId, TrialId, TrialRecord, TrialState, storage_at};
 use carnyx_tests::Numbers;
 use std::time::Duration;
 
@@ -18,13 +18,12 @@ fn main() -> Result {
     };
     let storage = storage_at(place)?;
     let study = storage.open_study(name, Direction::Minimize)?;
-    if trials == "hang" {
+    if trials == "wait" {
         let trial = storage.begin_trial(study)?;
-        place_of(&*storage, &trial)?;
+        let x = place_of(&*storage, &trial)?;
         println!("{}", trial.number);
-        loop {
-            std::thread::sleep(Duration::from_secs(1));
-        }
+        std::io::stdin().read_line(&mut String::new()).expect("a line can be read");
+        return complete(&*storage, trial.id, x);
     }
     let trials = trials.parse().expect("a number of trials");
     if let Some(seconds) = silence {
@@ -34,15 +33,20 @@ fn main() -> Result {
     while num_complete(&*storage, study)? < trials {
         let trial = storage.begin_trial(study)?;
         let x = place_of(&*storage, &trial)?;
-        for step in 0..3 {
-            storage.report(trial.id, step, (x - 0.3).powi(2) + 1.0 / (step + 1) as f64)?;
-            storage.beat(trial.id)?;
-        }
-        storage.note(trial.id, "process", &std::process::id().to_string())?;
-        storage.finish(trial.id, TrialState::Complete, Some((x - 0.3).powi(2)))?;
+        complete(&*storage, trial.id, x)?;
         println!("{}", trial.number);
     }
     Ok(())
+}
+
+/// The training of this program: a parabola, approached in three steps.
+fn complete(storage: &dyn Storage, trial: TrialId, x: f64) -> Result {
+    for step in 0..3 {
+        storage.report(trial, step, (x - 0.3).powi(2) + 1.0 / (step + 1) as f64)?;
+        storage.beat(trial)?;
+    }
+    storage.note(trial, "process", &std::process::id().to_string())?;
+    storage.finish(trial, TrialState::Complete, Some((x - 0.3).powi(2)))
 }
 
 /// Where a trial looks: as it was told, or else at a random place, with two parameters more that change nothing.

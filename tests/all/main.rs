@@ -14,6 +14,7 @@ mod masks;
 mod messages;
 mod messages_board;
 mod messages_callbacks;
+mod messages_in_order;
 mod messages_layers;
 mod messages_masks;
 mod messages_optimizers;

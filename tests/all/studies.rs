@@ -2,7 +2,10 @@
 //! way, threads and programs, even those that are killed.
 
 use carnyx::prelude::*;
-use carnyx::{Direction, Domain, SqliteStorage, Storage, StudyId, TrialState, Value, storage_at};
+use carnyx::{
+    Direction, Domain, Hyper, Search, SqliteStorage, Storage, StudyId, TrialState, Trials, Value, storage_at,
+    tune,
+};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -161,7 +164,7 @@ fn threads_are_given_trials_of_their_own() {
 
 fn worker(path: &Path, trials: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-    command.arg(path).arg("digits").arg(trials).stdout(Stdio::piped()).spawn().unwrap()
+    command.arg(path).arg("digits").arg(trials).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
@@ -197,7 +200,7 @@ fn the_trial_of_a_killed_program_is_taken_up_again() -> Result {
     let mut parameters = Vec::new();
     // The first trial and three retries; the fourth worker that it kills was the last.
     for round in 0..4 {
-        let mut child = worker(&path, "hang");
+        let mut child = worker(&path, "wait");
         let mut number = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut number).unwrap();
         assert_eq!(number.trim(), round.to_string());
@@ -225,6 +228,51 @@ fn the_trial_of_a_killed_program_is_taken_up_again() -> Result {
     storage.beat(trial.id)?;
     assert!(storage.take_up_abandoned(study, Duration::from_secs(60))?.is_empty());
     assert_eq!(storage.trials(study)?[4].state, TrialState::Running);
+    remove(&path);
+    Ok(())
+}
+
+#[test]
+fn a_search_goes_on_where_it_was_stopped() -> Result {
+    let path = place("search");
+    let (x, y) =
+        (Array::from_fn([48, 1], |i| i as f32 / 48.0), Array::from_fn([48, 1], |i| 1.0 - i as f32 / 24.0));
+    let build = |hyper: &mut Hyper| {
+        let rate = hyper.log_float("learning_rate", 1e-3..=1.0);
+        let units: usize = hyper.int("units", 1..=8);
+        let activation = hyper.choice("activation", [Relu, Tanh]);
+        Sequential::new()
+            .then(Dense::new(units).activation(activation))
+            .then(Dense::new(1))
+            .compile(Sgd::new(rate), MeanSquaredError)
+            .seed(3)
+    };
+    let search = |trials: usize| -> Result<Trials<Sequential>> {
+        let search =
+            Search::random(trials).storage(storage_at(path.to_str().unwrap())?).study("line").seed(5);
+        let fit = |_: &mut Hyper| Fit::epochs(4).validation_split(0.25);
+        tune(build, (&x, &y), fit, search.verbose(Verbosity::Silent))
+    };
+    let before = search(3)?.trials().to_vec();
+    let trials = search(6)?;
+    assert_eq!(before.len(), 3);
+    assert_eq!(trials.trials()[..3], before, "what has ended is not run again");
+    assert_eq!(trials.trials().len(), 6);
+    assert!(trials.trials().iter().all(|trial| trial.state == TrialState::Complete));
+
+    // At one stretch, in memory, it is the same.
+    let whole = Search::random(6).study("line").seed(5).verbose(Verbosity::Silent);
+    let whole = tune(build, (&x, &y), |_: &mut Hyper| Fit::epochs(4).validation_split(0.25), whole)?;
+    let told = |trials: &Trials<Sequential>| -> Vec<_> {
+        let told = trials.trials().iter().map(|trial| (trial.parameters.clone(), trial.value));
+        told.collect()
+    };
+    assert_eq!(told(&trials), told(&whole));
+
+    // A third search has nothing to do, and builds the best model once more.
+    let third = search(6)?;
+    assert_eq!(third.trials(), trials.trials());
+    assert_eq!(third.best.predict(&x)?, trials.best.predict(&x)?);
     remove(&path);
     Ok(())
 }

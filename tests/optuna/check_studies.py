@@ -51,7 +51,7 @@ class Worker:
 
     def start(self, study, *arguments):
         command = [*self.command, self.place, study, *map(str, arguments)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, study, trials, *arguments):
         process = self.start(study, trials, *arguments)
@@ -62,8 +62,7 @@ class Worker:
 
 def kill(process):
     process.kill()
-    process.wait()
-    process.stdout.close()
+    process.communicate()
 
 
 def objective(trial):
@@ -156,7 +155,7 @@ def by_optuna_then_carnyx(worker, storage):
 
 def killed_programs(worker, url):
     """Each side takes up what the other abandoned."""
-    process = worker.start("killed", "hang")
+    process = worker.start("killed", "wait")
     check(process.stdout.readline().strip() == "0", "a worker has trial 0")
     kill(process)
     storage = RDBStorage(
@@ -294,6 +293,11 @@ def in_postgres(command, folder):
             text = subprocess.run(dump, check=True, env=environment, capture_output=True, text=True).stdout
             dumps.append([line for line in text.splitlines() if "restrict" not in line])
         check(dumps[0] == dumps[1], "the tables in PostgreSQL are Optuna's")
+        worker = Worker(command, f"{url}/ours").start("restarted", "wait")
+        check(worker.stdout.readline().strip() == "0", "a worker has trial 0")
+        run(programs / "pg_ctl", "-D", data, "-o", options, "-l", home / "log", "-m", "fast", "-w", "restart")
+        worker.communicate("go on\n")
+        check(worker.returncode == 0, "a worker connects again after the server was restarted")
         wrong = subprocess.run(
             [*command, f"postgresql://carnyx:not-the-secret@127.0.0.1:{port}/ours", "ours", "1"],
             capture_output=True,

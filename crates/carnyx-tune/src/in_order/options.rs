@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use crate::domain::Value;
+use crate::learning_rate::RateRange;
 use crate::storage::Direction;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::Verbosity;
@@ -158,14 +159,14 @@ impl InOrder {
         })
     }
 
-    /// That there is something to spend.
+    /// That there is something to spend, and rates to go through.
     pub(super) fn check(&self) -> Result {
         let error = match self.budget {
             Budget::Steps(0) => Error::new("search", "tuning within 0 steps"),
             Budget::Seconds(seconds) if !(seconds > 0.0 && seconds.is_finite()) => {
                 Error::new("search", format!("tuning within {seconds} seconds"))
             }
-            Budget::Steps(_) | Budget::Seconds(_) => return Ok(()),
+            Budget::Steps(_) | Budget::Seconds(_) => return RateRange::from(self.rates.clone()).check(),
         };
         Err(error.help("give it as much as some twenty trainings take"))
     }

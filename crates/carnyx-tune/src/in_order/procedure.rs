@@ -130,8 +130,14 @@ where
         let mut stage = TuningStage::new(TuningQuestion::LearningRate, best.best);
         let (began, values) = (self.meter.steps, values_of(&best));
         let swept = self.built(&values).and_then(|(mut fresh, _)| self.sweep(&mut fresh, &values));
-        let suggestions = swept.as_ref().map(|sweep| [sweep.tenth_of_turning(), sweep.half_of_largest()]);
-        let suggestions = suggestions.unwrap_or_default();
+        let suggestions = match swept {
+            Ok(sweep) => [sweep.tenth_of_turning(), sweep.half_of_largest()],
+            Err(error) => {
+                let steps = self.meter.steps - began;
+                stage.attempts.push(TuningAttempt::failed("range test".into(), &error, steps));
+                [None, None]
+            }
+        };
         let mut best = best;
         for suggestion in suggestions.iter().flatten() {
             let rate = self.bounded(&best, suggestion.rate);
@@ -313,15 +319,7 @@ where
         match tried {
             Err(error) if is_fatal(&error) => Err(error),
             Err(error) => {
-                let error = Some(error.title().to_owned());
-                let steps = self.meter.steps - began;
-                stage.attempts.push(TuningAttempt {
-                    what,
-                    objective: None,
-                    learning_rate: f64::NAN,
-                    steps,
-                    error,
-                });
+                stage.attempts.push(TuningAttempt::failed(what, &error, self.meter.steps - began));
                 Ok(best)
             }
             Ok(tried) => {

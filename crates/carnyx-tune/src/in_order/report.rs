@@ -2,6 +2,7 @@
 
 use crate::domain::short;
 use crate::trials::Parameters;
+use carnyx_graph::Error;
 use carnyx_nn::Model;
 use std::fmt;
 
@@ -125,6 +126,13 @@ impl TuningStage {
     }
 }
 
+impl TuningAttempt {
+    pub(super) fn failed(what: String, error: &Error, steps: usize) -> TuningAttempt {
+        let error = Some(error.title().to_owned());
+        TuningAttempt { what, objective: None, learning_rate: f64::NAN, steps, error }
+    }
+}
+
 impl fmt::Display for TuningQuestion {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.pad(match self {
@@ -167,5 +175,38 @@ impl<L> fmt::Display for TunedInOrder<L> {
         }
         writeln!(f, "{} {} after {} steps", self.objective, short(self.value), self.steps)?;
         write!(f, "settings: {}", self.settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_is_a_line() {
+        let attempt = |what: &str, objective: Option<f64>, error: Option<&str>| TuningAttempt {
+            what: what.into(),
+            objective,
+            learning_rate: 0.01,
+            steps: 600,
+            error: error.map(str::to_owned),
+        };
+        let stage = TuningStage {
+            question: TuningQuestion::Hyperparameter("optimizer".into()),
+            attempts: vec![
+                attempt("adam", Some(0.34567), None),
+                attempt("nadam", None, None),
+                attempt("sgd", None, Some("the loss is NaN")),
+            ],
+            kept: "adam".into(),
+            before: Some(0.4321),
+            after: 0.34567,
+            steps: 1800,
+        };
+        assert_eq!(
+            stage.to_string(),
+            "optimizer       adam                 0.4321 -> 0.3457      1800  adam: 0.3457, nadam: no number, \
+             sgd: the loss is NaN"
+        );
     }
 }

@@ -169,7 +169,7 @@ impl RateRange {
     }
 
     /// That this is a range of rates and that a curve can be made over it.
-    pub(super) fn check(&self) -> Result {
+    pub(crate) fn check(&self) -> Result {
         let RateRange { low, high, iterations, smoothing, .. } = *self;
         let error = |title: String| Error::new("sweep", title);
         if !low.is_finite() || !high.is_finite() || low <= 0.0 || high <= 0.0 {

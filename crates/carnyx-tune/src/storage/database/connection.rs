@@ -10,8 +10,8 @@ pub trait Connection: Send {
     /// The database in messages: a path or a URL, without a password.
     fn name(&self) -> &str;
 
-    /// Connects again, if the connection was lost since it was used last.
-    fn revive(&mut self) -> Result;
+    /// Connects again, if the connection was lost, and says whether it was.
+    fn revive(&mut self) -> Result<bool>;
 
     /// Runs a statement whose parameters are `?1`, `?2`, …, and gives the rows that come back.
     fn rows(&mut self, statement: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>>;

@@ -54,7 +54,6 @@ impl<C: Connection> Database<C> {
 
     fn transaction<T>(&self, begin: &str, work: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         let connection = &mut *self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.revive()?;
         transaction(connection, begin, work)
     }
 }
@@ -65,7 +64,13 @@ fn transaction<C: Connection, T>(
     begin: &str,
     work: impl FnOnce(&mut C) -> Result<T>,
 ) -> Result<T> {
-    connection.run(begin)?;
+    if let Err(error) = connection.run(begin) {
+        // A server may have closed the connection while a trial was trained.
+        if !connection.revive()? {
+            return Err(error);
+        }
+        connection.run(begin)?;
+    }
     let done = work(connection).and_then(|done| connection.run("COMMIT").map(|()| done));
     if done.is_err() {
         // The error to tell is the first; without a connection there is nothing to take back.

@@ -82,11 +82,12 @@ impl Connection for Postgres {
         &self.name
     }
 
-    fn revive(&mut self) -> Result {
-        if self.client.is_closed() {
+    fn revive(&mut self) -> Result<bool> {
+        let was_lost = self.client.is_closed();
+        if was_lost {
             self.client = client(&self.config, &self.name)?;
         }
-        Ok(())
+        Ok(was_lost)
     }
 
     fn rows(&mut self, statement: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>> {

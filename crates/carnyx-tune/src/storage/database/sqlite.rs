@@ -102,8 +102,8 @@ impl Connection for Sqlite {
         &self.path
     }
 
-    fn revive(&mut self) -> Result {
-        Ok(())
+    fn revive(&mut self) -> Result<bool> {
+        Ok(false)
     }
 
     fn rows(&mut self, statement: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>> {
