@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod batch_size;
 mod conduct;
 mod domain;
 mod folds;
@@ -28,6 +29,7 @@ mod trials;
 mod tune;
 
 pub use advice::{Advice, Advise, Finding, TooHigh};
+pub use batch_size::{BatchSizeRow, BatchSizeSweep, BatchSizes, RateScaling, SweepBatchSize};
 pub use domain::{Domain, Value};
 pub use hyper::{Hyper, Real, Whole};
 pub use in_order::{InOrder, TunedInOrder, TuningAttempt, TuningQuestion, TuningStage, tune_in_order};
