@@ -49,6 +49,7 @@ fn first(folder: &Path) -> Result {
         .histograms(1)
         .gradients(2)
         .weight_images(2)
+        .profile(6..12)
         .steps_per_second();
     let (x, y) = data();
     let history = classifier().fit((&x, &y), fit(5).callback(board))?;

@@ -161,3 +161,42 @@ fn an_empty_profile_is_a_file_too() -> Result {
     std::fs::remove_dir_all(folder).unwrap();
     Ok(())
 }
+
+fn fit(board: TensorBoard, epochs: usize) -> Result<History> {
+    let x = Array::from_fn([60, 8], |i| (i % 7) as f32 / 7.0);
+    let y = Array::from_fn([60, 1], |i| (i % 3) as f32);
+    let net = Sequential::new().then(Dense::new(16).activation(Relu)).then(Dense::new(1));
+    let mut model = net.compile(Sgd::new(0.01), MeanSquaredError);
+    model.fit((&x, &y), Fit::epochs(epochs).batch_size(10).verbose(Verbosity::Silent).callback(board))
+}
+
+/// The numbers of the steps in the only profile of a run.
+fn steps_of_profile(folder: &std::path::Path) -> Vec<i64> {
+    let profiles = folder.join("train/plugins/profile");
+    let times: Vec<PathBuf> =
+        std::fs::read_dir(profiles).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(times.len(), 1);
+    let file = std::fs::read_dir(&times[0]).unwrap().next().unwrap().unwrap().path();
+    let plane = Fields::of(&std::fs::read(file).unwrap()).message(1);
+    let (events, stats) = (names(&plane, 4), names(&plane, 5));
+    let lines = plane.all(3).into_iter().map(Fields::of);
+    let steps = lines.flat_map(|line| line.all(4).into_iter().map(Fields::of).collect::<Vec<_>>());
+    let number = |event: Fields| {
+        let stats = event.all(4).into_iter().map(Fields::of).find(|stat| stats[&stat.int(1)] == "step_num");
+        stats.map(|stat| stat.int(4))
+    };
+    steps.filter(|event| events[&event.int(1)] == "train").filter_map(number).collect()
+}
+
+#[test]
+fn a_fit_is_profiled_for_some_of_its_steps() -> Result {
+    let folder = folder("steps");
+    fit(TensorBoard::at(folder.join("1")).profile(8..11), 2)?;
+    assert_eq!(steps_of_profile(&folder.join("1")), [8, 9, 10]);
+    fit(TensorBoard::at(folder.join("short")).profile(10..100), 2)?;
+    assert_eq!(steps_of_profile(&folder.join("short")), [10, 11], "what there is of the range");
+    fit(TensorBoard::at(folder.join("never")).profile(100..200), 2)?;
+    assert!(!folder.join("never/train/plugins").exists());
+    std::fs::remove_dir_all(folder).unwrap();
+    Ok(())
+}

@@ -25,6 +25,10 @@ fn options_without_sense() {
     let at = || TensorBoard::at("target/messages/never");
     assert_message("board_every_0_steps", with(at().every_steps(0)));
     assert_message("board_every_0_epochs", with(at().histograms(0)));
+    #[allow(clippy::reversed_empty_ranges)]
+    let reversed = 200..100;
+    assert_message("board_profile_reversed", with(at().profile(reversed)));
+    assert_message("board_profile_of_nothing", with(at().profile(5..5)));
 }
 
 #[test]

@@ -4,8 +4,8 @@ Usage: python check_board.py [--logger "cargo run ..."] [--folder DIR]
 
 Starts TensorBoard on the loopback interface, lets the program `logger` of the
 tests write its logs, and asks TensorBoard for them over HTTP, as its pages do:
-runs, tags, values, distributions, pictures, texts, graphs, embeddings, trials.
-Needs `tensorboard` beside this Python.
+runs, tags, values, distributions, pictures, texts, graphs, embeddings, trials, profiles.
+Needs `tensorboard` and `xprof` beside this Python.
 """
 
 import argparse
@@ -183,32 +183,77 @@ def check_trials(board):
     assert trials["search/3"]["metricValues"][0]["value"] == accuracy, trials["search/3"]
 
 
-def table(board, run, host, tool):
-    """The rows of a table of the Profile tab, by the names of its columns, and what is said beside it."""
-    tables = board.plugin("profile", "data", run=run, tag=tool, host=host)
-    tables = tables if isinstance(tables, list) else [tables]
-    named = []
-    for content in tables:
+class Profile:
+    """A run in the Profile tab."""
+
+    def __init__(self, board, folder):
+        self.board = board
+        self.run = next(run for run in board.plugin("profile", "runs") if run.startswith(folder + "/"))
+        self.host = board.plugin("profile", "hosts", run=self.run, tag="trace_viewer@")[0]["hostname"]
+
+    def data(self, tool):
+        return self.board.plugin("profile", "data", run=self.run, tag=tool, host=self.host)
+
+    def boxes(self):
+        """What the trace viewer draws, by the names of the lines."""
+        events = self.data("trace_viewer@")["traceEvents"]
+        lines = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+        boxes = {name: [] for name in lines.values()}
+        for event in events:
+            if event["ph"] == "X":
+                boxes[lines[event["tid"]]].append(event)
+        return boxes
+
+    def operations(self):
+        """The operations with their types and counts."""
+        content = self.data("framework_op_stats")[0]
         columns = [column["id"] for column in content["cols"]]
-        rows = [dict(zip(columns, [cell["v"] for cell in row["c"]])) for row in content["rows"]]
-        named.append((rows, content.get("p", {})))
-    return named
+        rows = [dict(zip(columns, (cell["v"] for cell in row["c"]))) for row in content["rows"]]
+        return {row["operation"]: (row["type"], row["occurrences"]) for row in rows if row["type"] != "IDLE"}
+
+    def steps(self):
+        """Names of the steps, and what is said of all of them."""
+        content = self.data("input_pipeline_analyzer")[1]
+        return [row["c"][0]["v"] for row in content["rows"]], content["p"]
 
 
 def check_profile(board):
-    runs = board.plugin("profile", "runs")
-    run = next(run for run in runs if run.startswith("profiled/"))
-    host = board.plugin("profile", "hosts", run=run, tag="trace_viewer@")[0]["hostname"]
-    tools = board.plugin("profile", "run_tools", run=run)
+    # A profile of which every number is known.
+    profile = Profile(board, "profiled")
+    tools = board.plugin("profile", "run_tools", run=profile.run)
     wanted = {"trace_viewer@", "overview_page", "framework_op_stats", "input_pipeline_analyzer", "memory_profile"}
     assert wanted <= set(tools), tools
-    trace = board.plugin("profile", "data", run=run, tag="trace_viewer@", host=host)["traceEvents"]
-    lines = {event["args"]["name"] for event in trace if event["name"] == "thread_name"}
-    assert {"training loop", "input", "thread 0", "thread 1"} <= lines, lines
-    names = [event["name"] for event in trace if event["ph"] == "X"]
-    print(sorted(set(names)))
-    for tool in wanted - {"trace_viewer@"}:
-        print(tool, json.dumps(board.plugin("profile", "data", run=run, tag=tool, host=host))[:3000])
+    boxes = profile.boxes()
+    assert set(boxes) == {"training loop", "input", "thread 0", "thread 1"}, set(boxes)
+    names = {line: {event["name"] for event in events} for line, events in boxes.items()}
+    steps = [f"train {number}" for number in range(100, 105)]
+    assert names["training loop"] == {*steps, "CSVLogger::on_batch_end"}, names
+    assert {"dense: dot", "dense: dot + add", "training 102"} <= names["thread 1"], names
+    dot = next(event for event in boxes["thread 0"] if event["name"] == "dense: dot")
+    assert (dot["ts"], dot["dur"], int(dot["args"]["flops"])) == (650, 200, 4096), dot
+    operations = profile.operations()
+    expected = {f"sequential/dense/{what}": ("Dot", 10) for what in ("forward/dot_add", "backward/dot")}
+    assert operations == expected, operations
+    shown, means = profile.steps()
+    assert shown == steps, shown
+    assert means["steptime_ms_average"] == "1.0" and means["infeed_time_ms_avg"] == "0.4", means
+    memory = profile.data("memory_profile")["memoryProfilePerAllocator"]["programs"]
+    assert memory["profileSummary"]["peakBytesUsageLifetime"] == str(4096 + 1024), memory["profileSummary"]
+
+    # One of a fit.
+    profile = Profile(board, "first/train")
+    boxes = profile.boxes()
+    assert {"training loop", "input", "thread 0"} <= set(boxes), set(boxes)
+    steps = [f"train {number}" for number in range(6, 12)]
+    names = {event["name"] for events in boxes.values() for event in events}
+    assert set(steps) <= names and any(name.startswith("dense: ") for name in names), names
+    assert "TensorBoard::on_batch_end" in names, names
+    operations = profile.operations()
+    for start in ("sequential/hidden_layer/forward/", "sequential/dense/backward/"):
+        assert any(name.startswith(start) for name in operations), f"{start} is missing in {list(operations)}"
+    shown, means = profile.steps()
+    assert shown == steps and float(means["steptime_ms_average"]) > 0, (shown, means)
+    assert int(profile.data("memory_profile")["memoryProfilePerAllocator"]["programs"]["profileSummary"]["peakBytesUsageLifetime"]) > 0
 
 
 def main():
@@ -227,8 +272,9 @@ def main():
         # What is written last is shown last.
         board.wait("the logs", lambda: board.curve("search/3/train", "epoch_loss")[0] == [0, 1])
         board.wait("the embeddings", lambda: len(board.plugin("projector", "runs")) == 2)
-        board.wait("the profile", lambda: len(board.plugin("profile", "runs")) == 1)
+        board.wait("the profile", lambda: len(board.plugin("profile", "runs")) == 2)
         check_scalars(board, last_loss)
+        print("check_scalars: as it should be")
         for check in (check_histograms, check_images, check_graphs, check_embeddings, check_trials, check_profile):
             check(board)
             print(f"{check.__name__}: as it should be")

@@ -7,6 +7,9 @@ use carnyx_graph::{Error, Result};
 use carnyx_nn::Run;
 use std::path::{Path, PathBuf};
 
+/// The run of training, in the folder of the fit.
+pub(crate) const TRAIN: &str = "train";
+
 /// The run of the validation data, in the folder of the fit.
 pub(crate) const VALIDATION: &str = "validation";
 
@@ -34,7 +37,7 @@ pub(crate) struct Due {
 impl FitLogs {
     /// New files in the folder, and a word on the trial that begins, if it is one.
     pub(crate) fn open(folder: &Path, trial: Option<&[(String, Hyperparameter)]>) -> Result<FitLogs> {
-        let train = Writer::at(folder.join("train"))?;
+        let train = Writer::at(folder.join(TRAIN))?;
         // Whether validation data will come is not known yet, but whether they were there before.
         let path = folder.join(VALIDATION);
         let validation = if path.exists() { Some(Writer::at(path)?) } else { None };

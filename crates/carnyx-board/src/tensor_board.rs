@@ -1,10 +1,12 @@
 //! The callback that logs a fit for TensorBoard.
 
-use crate::fit_logs::{Due, FitLogs, VALIDATION, layer_of_embeddings, log_evaluation};
-use crate::{Hyperparameter, Writer};
+use crate::event_file::warn;
+use crate::fit_logs::{Due, FitLogs, TRAIN, VALIDATION, layer_of_embeddings, log_evaluation};
+use crate::{Hyperparameter, SaveProfile, Writer};
 use carnyx_graph::{Error, Result};
 use carnyx_nn::callbacks::State;
-use carnyx_nn::{Callback, Run};
+use carnyx_nn::{Callback, Profiler, Run};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -39,7 +41,6 @@ use std::time::Instant;
 /// `tensorboard --logdir runs` shows it, while it runs or later.
 ///
 /// Reference: [`keras.callbacks.TensorBoard`](https://keras.io/api/callbacks/tensorboard/).
-#[derive(Debug)]
 pub struct TensorBoard {
     folder: PathBuf,
     every_steps: Option<usize>,
@@ -51,6 +52,9 @@ pub struct TensorBoard {
     steps_per_second: bool,
     graph: bool,
     hyperparameters: Option<Vec<(String, Hyperparameter)>>,
+    profiler: Option<Profiler>,
+    /// Whether the profile of this fit is written, or cannot be.
+    is_profiled: bool,
     logs: Option<FitLogs>,
     /// Steps since the model's first one.
     steps: usize,
@@ -81,6 +85,8 @@ impl TensorBoard {
             steps_per_second: false,
             graph: true,
             hyperparameters: None,
+            profiler: None,
+            is_profiled: true,
             logs: None,
             steps: 0,
             epoch: None,
@@ -222,6 +228,32 @@ impl TensorBoard {
         self
     }
 
+    /// Where the time of these steps of the fit goes, for the tab Profile: steps are counted from 0, and the first ones
+    /// are not typical. The file is written when the epoch of the last of them has ended. TensorBoard needs
+    /// `pip install xprof` to show it.
+    ///
+    /// # Errors
+    /// `profile`, before the first step, if there are no steps in the range, or if the fit has another profiler.
+    ///
+    /// # Example
+    /// ```
+    /// use carnyx_board::TensorBoard;
+    /// # use carnyx_graph::Array;
+    /// # use carnyx_nn::*;
+    /// # let (x, y) = (Array::full([256, 20], 1f32), Array::full([256, 1], 2f32));
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let runs = folder.path();
+    /// # let mut model = Dense::new(1).compile(Sgd::new(0.01), MeanSquaredError);
+    /// # let fit = Fit::epochs(1).verbose(Verbosity::Silent);
+    /// model.fit((&x, &y), fit.callback(TensorBoard::at(runs.join("1")).profile(2..6)))?;
+    /// assert!(runs.join("1/train/plugins/profile").is_dir());
+    /// # Ok::<(), carnyx_graph::Error>(())
+    /// ```
+    pub fn profile(mut self, steps: Range<usize>) -> TensorBoard {
+        self.profiler = Some(Profiler::steps(steps));
+        self
+    }
+
     fn check(&self) -> Result {
         let options = [
             ("every_steps", self.every_steps, "steps"),
@@ -275,6 +307,18 @@ impl TensorBoard {
         }
     }
 
+    /// Writes the profile, once it is there.
+    fn log_profile(&mut self) {
+        let Some(profile) = self.profiler.as_ref().and_then(|profiler| profiler.profile().ok()) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.is_profiled, true)
+            && let Err(error) = profile.save_to_board(self.folder.join(TRAIN))
+        {
+            warn(&error);
+        }
+    }
+
     /// The logs of this fit.
     fn logs(&mut self) -> Result<&mut FitLogs> {
         if self.logs.is_none() {
@@ -288,6 +332,7 @@ impl Callback for TensorBoard {
     fn on_train_begin(&mut self, run: &mut Run) -> Result {
         self.check()?;
         self.check_labels(run)?;
+        self.is_profiled = false;
         self.steps = step_of(run)?;
         // Files that a fit before this one has left open.
         self.logs = None;
@@ -335,10 +380,15 @@ impl Callback for TensorBoard {
         logs.epoch(run, speed)?;
         logs.variables(run, due, &labels)?;
         logs.flush();
+        self.log_profile();
         Ok(())
     }
 
     fn on_train_end(&mut self, run: &mut Run) -> Result {
+        self.log_profile();
+        if let Some(Err(error)) = self.profiler.as_ref().map(Profiler::profile) {
+            warn(&error);
+        }
         self.logs.take().map_or(Ok(()), |logs| logs.finish(run))
     }
 
@@ -363,8 +413,19 @@ impl Callback for TensorBoard {
         Ok(())
     }
 
+    fn as_profiler(&mut self) -> Option<&mut Profiler> {
+        self.profiler.as_mut()
+    }
+
     fn added_names(&self) -> Option<&'static [&'static str]> {
         Some(&[])
+    }
+}
+
+impl Drop for TensorBoard {
+    fn drop(&mut self) {
+        // The fit may have ended with an error after the steps that were recorded.
+        self.log_profile();
     }
 }
 

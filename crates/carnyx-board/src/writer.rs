@@ -136,7 +136,8 @@ impl Writer {
         self.pictures(tag, step, &pictures)
     }
 
-    /// A picture that is the content of a PNG file: a chart, a photograph.
+    /// A picture that is the content of a PNG file: a photograph, or a chart by `Figure::to_png`, which the feature
+    /// `png` has.
     ///
     /// # Errors
     /// `data`, if it is no PNG file; `callback`, if the tag is empty.

@@ -194,6 +194,7 @@ fn learn(
         }
         progress.end(run.step, &run.logs);
         core.epochs_trained = run.epoch + 1;
+        callbacks.profile_range_done(core);
         callbacks.call(Moment::EpochEnd, core, &mut run)?;
         run.watched.history.epochs.push(run.logs.clone());
         (run.epoch, run.step) = (run.epoch + 1, 0);
@@ -201,6 +202,7 @@ fn learn(
         callbacks.epoch_done(core, &mut run)?;
     }
     run.optimizer.assign_averages(&core.network.variables)?;
+    callbacks.profile_done(core);
     callbacks.call(Moment::TrainEnd, core, &mut run)?;
     callbacks.done();
     Ok(run.watched.history)

@@ -1,7 +1,7 @@
 //! 22. TensorBoard: a training is logged while it runs, and two trainings are compared.
 //!
 //!     cargo run --release --example 22_tensorboard
-//!     pip install tensorboard
+//!     pip install tensorboard xprof
 //!     tensorboard --logdir runs/tensorboard
 //!
 //! `TensorBoard::at(folder)` is a callback that writes what TensorBoard reads; neither Python nor TensorFlow is needed
@@ -36,6 +36,7 @@ fn main() -> Result {
             .histograms(1) // how weights are distributed, and whether that changes,
             .gradients(1) // and how large the slopes are that change them
             .weight_images(2)
+            .profile(200..210) // where the time of ten steps goes: the tab "Profile", with `pip install xprof`
             .hyperparameters([("learning_rate", rate.into())]);
         let fit = Fit::epochs(6).validation((&x_valid, &y_valid)).verbose(Verbosity::Silent);
         let history = model.fit((&x, &y), fit.callback(board))?;
@@ -67,7 +68,7 @@ fn main() -> Result {
     log_trials(format!("{RUNS}/afterwards"), &trials.iter().map(row).collect::<Vec<_>>())?;
 
     println!("\nlook at it with");
-    println!("    pip install tensorboard");
+    println!("    pip install tensorboard xprof");
     println!("    tensorboard --logdir {RUNS}");
     println!("and open http://localhost:6006");
     Ok(())

@@ -233,6 +233,13 @@ impl Callbacks<'_> {
         self.profiler().map_or(Ok(()), |profiler| profiler.at_step(core.executor(), number))
     }
 
+    /// An epoch is over: if the steps that were to be recorded are, their profile is there.
+    pub(crate) fn profile_range_done(&mut self, core: &Core) {
+        if let Some(profiler) = self.profiler() {
+            profiler.finish_range(core.executor());
+        }
+    }
+
     /// The fit is over, with or without success.
     pub(crate) fn profile_done(&mut self, core: &Core) {
         if let Some(profiler) = self.profiler() {

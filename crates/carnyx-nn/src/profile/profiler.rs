@@ -197,6 +197,13 @@ impl Profiler {
         Ok(())
     }
 
+    /// Puts together what was recorded, if the range has ended.
+    pub(crate) fn finish_range(&mut self, executor: &dyn Executor) {
+        if matches!(self.state, State::Recorded(_)) {
+            self.finish(executor);
+        }
+    }
+
     /// The fit or the range has ended.
     pub(crate) fn finish(&mut self, executor: &dyn Executor) {
         let trace = match &mut self.state {
@@ -236,12 +243,10 @@ fn check(range: &Range<usize>) -> Result {
     }
     let error = Error::new("profile", format!("there are no steps in {range:?}"));
     Err(if range.start > range.end {
-        error.help(format!("the first step comes first: `Profiler::steps({}..{})`", range.end, range.start))
+        error.help(format!("the first step comes first: `{}..{}`", range.end, range.start))
     } else {
         let (start, end) = (range.start, range.start + 10);
-        error
-            .label("a range ends before its second number")
-            .help(format!("`Profiler::steps({start}..{end})`"))
+        error.label("a range ends before its second number").help(format!("`{start}..{end}` are ten steps"))
     })
 }
 
