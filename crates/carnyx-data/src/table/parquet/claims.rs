@@ -10,8 +10,10 @@
 /// Deeper nesting than any metadata have.
 const DEPTH: usize = 24;
 
-/// The kinds of values in the protocol, as far as they are named here.
+/// The kinds of values in the protocol, as far as they are named here; a truth is one of two kinds.
+const TRUTH: u8 = 1;
 const INTEGER: u8 = 5;
+const LONG: u8 = 6;
 const BINARY: u8 = 8;
 const STRUCT: u8 = 12;
 
@@ -56,18 +58,30 @@ pub(super) struct PageSizes {
 pub(super) fn page_sizes(bytes: &[u8]) -> Option<PageSizes> {
     let (mut packed, mut unpacked) = (None, None);
     let header = walk(bytes, &mut |path, kind, value| {
-        match (path, value) {
-            (&[2], Value::Number(size)) => unpacked = usize::try_from(size).ok().max(unpacked),
-            (&[3], Value::Number(size)) => packed = usize::try_from(size).ok().max(packed),
-            _ => {}
-        }
-        match *path {
-            [1..=4] => kind == INTEGER,
-            [5..=8] => kind == STRUCT,
-            _ => true,
-        }
+        // The crate keeps 32 bits of a number, and the last of several.
+        let size = |value: i64| i32::try_from(value).ok().and_then(|size| usize::try_from(size).ok());
+        let kept = match (path, value) {
+            (&[2], Value::Number(value)) => size(value).map(|size| unpacked = Some(size).max(unpacked)),
+            (&[3], Value::Number(value)) => size(value).map(|size| packed = Some(size).max(packed)),
+            _ => Some(()),
+        };
+        kept.is_some() && kind_in_header(path).is_none_or(|known| known == kind)
     })?;
     Some(PageSizes { header, packed: packed?, unpacked: unpacked? })
+}
+
+/// The kind of a field in the header of a page; `None` for a field that the crate passes over by the kind that it
+/// claims. The crate reads all others as what they should be: one of another kind would end elsewhere for it than
+/// here, and what it reads behind it would have been seen by nobody.
+fn kind_in_header(path: &[i64]) -> Option<u8> {
+    Some(match *path {
+        [1..=4] | [5, 1..=4] | [7, 1 | 2] | [8, 1..=6] => INTEGER,
+        [5..=8] | [5, 5] | [8, 8] => STRUCT,
+        [5, 5, 1 | 2 | 5 | 6] | [8, 8, 1 | 2 | 5 | 6] => BINARY,
+        [5, 5, 3 | 4] | [8, 8, 3 | 4] => LONG,
+        [5, 5, 7 | 8] | [8, 8, 7 | 8] | [7, 3] | [8, 7] => TRUTH,
+        _ => return None,
+    })
 }
 
 /// How many differences a block of `DELTA_BINARY_PACKED` at the beginning of `bytes` claims, and how many bytes it
@@ -155,10 +169,13 @@ impl<'b> Rest<'b> {
                 return Some(());
             }
             id = if step == 0 { self.zigzag()? } else { id.checked_add(i64::from(step))? };
+            // Of a longer number, the crate keeps 16 bits.
+            i16::try_from(id).ok()?;
             path.push(id);
-            // The truth of a field stands in its kind.
-            if !matches!(kind, 1 | 2) {
-                self.value(kind, path, visit)?;
+            match kind {
+                // The truth of a field stands in its kind.
+                1 | 2 => visit(path, TRUTH, Value::Other).then_some(())?,
+                _ => self.value(kind, path, visit)?,
             }
             path.pop();
         }
@@ -217,6 +234,28 @@ mod tests {
         let twice = [0x15, 0, 0x15, 2, 0x15, 14, 0x05, 4, 200, 1, 0];
         assert_eq!(page_sizes(&twice).map(|sizes| sizes.unpacked), Some(100));
         assert_eq!(page_sizes(&[0x15, 0, 0x18, 1, 14, 0x15, 14, 0]), None);
+    }
+
+    #[test]
+    fn fields_that_the_crate_would_read_otherwise() {
+        let with = |more: &[u8]| page_sizes(&[&[0x15, 0, 0x15, 200, 1, 0x15, 14], more, &[0]].concat());
+        assert!(with(&[]).is_some());
+        // A second size as a truth: its number would be what the crate takes for the next five bytes, 270 million.
+        assert_eq!(with(&[0x01, 4, 0x82, 0x82, 0x82, 0x82, 0x82]), None);
+        // A size of 2³² + 5, of which 5 would be kept, and one of -2³² + 2³¹ - 1, of which 2³¹ - 1 would.
+        assert_eq!(with(&[0x05, 4, 0x8a, 0x80, 0x80, 0x80, 0x20]), None);
+        assert_eq!(with(&[0x05, 4, 0x81, 0x80, 0x80, 0x80, 0x10]), None);
+        // The field 2¹⁶ + 2, which would be the second one.
+        assert_eq!(with(&[0x05, 0x84, 0x80, 0x08, 10]), None);
+        // A data page whose number of values is a text; one as it should be, with the truths of its statistics.
+        assert_eq!(with(&[0x2c, 0x18, 0, 0]), None);
+        let statistics = [0x5c, 0x18, 0, 0x18, 0, 0x16, 2, 0x16, 2, 0x18, 0, 0x18, 0, 0x11, 0x12, 0];
+        assert!(
+            with(&[&[0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0x1c], &statistics[1..], &[0]].concat())
+                .is_some()
+        );
+        // What nobody knows is passed over alike.
+        assert!(with(&[0xf8, 2, 9, 9, 0x11, 0x19, 0x25, 2, 4]).is_some());
     }
 
     #[test]
