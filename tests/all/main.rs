@@ -6,6 +6,7 @@ mod callbacks;
 mod diagrams;
 mod freezing;
 mod functional;
+mod glances;
 mod graphs;
 mod interrupted;
 mod keras2;
