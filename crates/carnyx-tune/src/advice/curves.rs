@@ -133,12 +133,20 @@ impl Curves {
         if !all_finite(&self.loss) {
             return Some(TooHigh::NotFinite);
         }
-        let rises = self.loss.windows(2).map(|pair| pair[1] - pair[0]);
+        let (rises, largest) = self.jumps(&self.loss)?;
+        // Where an epoch is a few batches only, its mean may jump by chance; validation data are always the same.
+        if let Some(validation) = &self.validation {
+            self.jumps(validation)?;
+        }
+        Some(TooHigh::Jumps { rises, epochs, largest })
+    }
+
+    /// How many epochs raised this loss by more than it should, and by how much at most, if they are no accident.
+    fn jumps(&self, values: &[f64]) -> Option<(usize, f64)> {
+        let rises = values.windows(2).map(|pair| pair[1] - pair[0]);
         let jumps: Vec<f64> = rises.filter(|rise| *rise > JUMP * self.scale).collect();
-        let rises = jumps.len();
-        let largest = jumps.into_iter().fold(0.0, f64::max);
-        let is_no_accident = rises >= 2 && rises as f64 >= MANY_JUMPS * epochs as f64;
-        is_no_accident.then_some(TooHigh::Jumps { rises, epochs, largest })
+        let is_no_accident = jumps.len() >= 2 && jumps.len() as f64 >= MANY_JUMPS * (values.len() - 1) as f64;
+        is_no_accident.then(|| (jumps.len(), jumps.iter().copied().fold(0.0, f64::max)))
     }
 
     /// Whether the training loss falls as fast in the second half as in the first.

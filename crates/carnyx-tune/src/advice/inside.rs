@@ -73,7 +73,8 @@ impl Inside {
         let mut entered: Vec<(String, usize)> = Vec::new();
         for place in &walk.places {
             let tensor = &place.tensor;
-            if let Some(activation) = activation_of(tensor).filter(|_| !ends.contains(&tensor.address())) {
+            let is_hidden = walk.is_at_border(tensor) && !ends.contains(&tensor.address());
+            if let Some(activation) = activation_of(tensor).filter(|_| is_hidden) {
                 let samples = tensor.dim(0);
                 found.push((place.layer(), activation, samples, tensor.dim(-1)));
                 questions.push(activation.measure(tensor));
@@ -253,11 +254,13 @@ struct Walk {
     places: Vec<Place>,
     /// Whether a tensor depends on anything that is trained, by its address.
     trained: HashMap<usize, bool>,
+    /// The addresses of tensors that flow into a layer or out of one.
+    at_borders: HashSet<usize>,
 }
 
 impl Walk {
     fn of(outputs: &[Tensor]) -> Walk {
-        let mut walk = Walk { places: Vec::new(), trained: HashMap::new() };
+        let mut walk = Walk { places: Vec::new(), trained: HashMap::new(), at_borders: HashSet::new() };
         let mut seen: HashSet<usize> = HashSet::new();
         let mut pending: Vec<(Tensor, Vec<Arc<str>>, bool)> =
             outputs.iter().map(|output| (output.clone(), Vec::new(), false)).collect();
@@ -287,11 +290,19 @@ impl Walk {
         let reads = matches!(tensor.op(), Op::Read(variable) if variable.is_trainable());
         let is_trained = reads || tensor.sources().iter().any(|source| self.is_trained(source));
         self.trained.insert(tensor.address(), is_trained);
+        if let (Op::Scope(_), [source]) = (tensor.op(), tensor.sources()) {
+            self.at_borders.insert(source.address());
+        }
         self.places.push(Place { tensor, layers });
     }
 
     fn is_trained(&self, tensor: &Tensor) -> bool {
         self.trained.get(&tensor.address()).copied().unwrap_or(false)
+    }
+
+    /// Whether a layer gives this tensor or is given it. Within a layer, a sigmoid may be a gate, as in `Silu`.
+    fn is_at_border(&self, tensor: &Tensor) -> bool {
+        self.at_borders.contains(&tensor.address())
     }
 
     fn products(&self) -> impl Iterator<Item = Product> {
