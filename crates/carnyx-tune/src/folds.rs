@@ -31,7 +31,7 @@ pub(crate) fn rest(parts: &[Vec<usize>], without: usize) -> Vec<usize> {
 }
 
 /// Tells the order of samples apart from whatever else is drawn from a seed.
-const FOLDS: u64 = 0x666f_6c64_73;
+const FOLDS: u64 = 0x0066_6f6c_6473;
 
 #[cfg(test)]
 mod tests {

@@ -382,6 +382,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::reversed_empty_ranges)]
     fn the_first_mistake_is_kept_and_the_answer_is_harmless() {
         let mut hyper = Hyper::new();
         assert_eq!(hyper.int("units", 256..=16), 256);

@@ -72,7 +72,7 @@ pub(crate) enum Verdict {
 /// Brackets of rungs, and where in them a search is.
 pub(crate) struct Brackets {
     /// The brackets that are not over.
-    brackets: VecDeque<Vec<Rung>>,
+    left: VecDeque<Vec<Rung>>,
     /// The rung of the first of them that trials are in.
     rung: usize,
     /// How many trials of the first rung have begun.
@@ -95,7 +95,7 @@ impl Brackets {
             trials > done
         };
         Brackets {
-            brackets: brackets.into_iter().filter(is_left).collect(),
+            left: brackets.into_iter().filter(is_left).collect(),
             rung: 0,
             begun: 0,
             promoted: VecDeque::new(),
@@ -106,7 +106,7 @@ impl Brackets {
     }
 
     pub fn next(&mut self) -> Next {
-        let Some(bracket) = self.brackets.front() else { return Next::Over };
+        let Some(bracket) = self.left.front() else { return Next::Over };
         let Rung { trials, epochs } = bracket[self.rung];
         if self.rung == 0 && self.begun < trials {
             self.begun += 1;
@@ -127,14 +127,14 @@ impl Brackets {
     pub fn hand_in(&mut self, number: usize, value: Option<f64>) -> Vec<(usize, Verdict)> {
         self.running -= 1;
         self.reached.extend(value.map(|value| (number, value)));
-        let Some(bracket) = self.brackets.front() else { return Vec::new() };
+        let Some(bracket) = self.left.front() else { return Vec::new() };
         let is_begun = self.rung > 0 || self.begun == bracket[0].trials;
         if !is_begun || !self.promoted.is_empty() || self.running > 0 {
             return Vec::new();
         }
         let mut reached = std::mem::take(&mut self.reached);
         let Some(next) = bracket.get(self.rung + 1).filter(|_| !reached.is_empty()) else {
-            self.brackets.pop_front();
+            self.left.pop_front();
             (self.rung, self.begun) = (0, 0);
             return reached.into_iter().map(|(number, _)| (number, Verdict::Complete)).collect();
         };

@@ -43,7 +43,7 @@ impl Gaussian {
 }
 
 /// Tells the points apart from whatever else is drawn for a trial.
-const POINT: u64 = 0x706f_696e_74;
+const POINT: u64 = 0x0070_6f69_6e74;
 
 impl Source for Gaussian {
     fn value(&mut self, name: &str, domain: &Domain) -> Result<f64> {
@@ -180,10 +180,8 @@ impl Process {
     fn kernel(&self, a: &[f64], b: &[f64]) -> f64 {
         let mut square = 0.0;
         for i in 0..a.len() {
-            let distance = match self.is_choice[i] {
-                true => f64::from(u8::from(a[i] != b[i])),
-                false => a[i] - b[i],
-            };
+            let differs = f64::from(u8::from(a[i] != b[i]));
+            let distance = if self.is_choice[i] { differs } else { a[i] - b[i] };
             square += (distance / self.scales[i]).powi(2);
         }
         let r = (5.0 * square).sqrt();
@@ -274,8 +272,8 @@ mod tests {
             }
         }
         let solved = backward(&factor, &forward(&factor, &[1.0, 2.0, 3.0]));
-        for i in 0..3 {
-            assert!((dot(&matrix[i], &solved) - (i + 1) as f64).abs() < 1e-12);
+        for (row, expected) in matrix.iter().zip([1.0, 2.0, 3.0]) {
+            assert!((dot(row, &solved) - expected).abs() < 1e-12);
         }
         assert!(cholesky(2, |i, j| if i == j { 1.0 } else { 2.0 }).is_none());
     }

@@ -101,10 +101,7 @@ mod tests {
                 hyper.float_step("momentum", 0.0..=0.9, 0.45);
             }
             hyper.int_step("units", 16..=32, 16);
-            match hyper.bool("fails") {
-                true => Err(Error::new("own", "no")),
-                false => Ok(()),
-            }
+            if hyper.bool("fails") { Err(Error::new("own", "no")) } else { Ok(()) }
         });
         let points = points.unwrap();
         let expected = [3 * 2 * 2, 2 * 2];

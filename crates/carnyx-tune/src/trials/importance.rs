@@ -5,7 +5,7 @@
 //! boxes, so its mean over all other hyperparameters, and the share of the variance that this mean explains, can be
 //! summed up exactly.
 
-use super::{Study, plots};
+use super::{Seen, Study, plots};
 use crate::domain::Domain;
 use crate::random::Random;
 use carnyx_graph::{Error, Result};
@@ -104,7 +104,7 @@ impl fmt::Display for Importance {
 
 /// The importance of the hyperparameters that all complete trials of a study have.
 pub(super) fn importance(study: &Study) -> Result<Importance> {
-    let (space, places, values) = study.complete_places();
+    let Seen { space, places, values } = study.complete_places();
     let is_even = values.windows(2).all(|pair| pair[0] == pair[1]);
     if values.len() < FEWEST || space.is_empty() || is_even {
         let label = match values.len() {

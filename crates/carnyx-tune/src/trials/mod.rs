@@ -164,7 +164,7 @@ impl Study {
     /// assert_eq!(study.best_parameters().iter().count(), 0);
     /// ```
     pub fn best_parameters(&self) -> Parameters {
-        self.best_trial().map(|trial| Parameters::of(trial)).unwrap_or_default()
+        self.best_trial().map(Parameters::of).unwrap_or_default()
     }
 
     /// How much each hyperparameter matters: the share of the variance of the objective that it explains alone, by functional
@@ -239,9 +239,8 @@ impl Study {
         plots::parallel(self)
     }
 
-    /// The hyperparameters that all complete trials have; for each of these trials, where in their ranges its values lie (of a
-    /// choice, which it is); and the values of the objective, without the excess of those that went astray.
-    fn complete_places(&self) -> (Vec<(String, Domain)>, Vec<Vec<f64>>, Vec<f64>) {
+    /// The complete trials as points, without the excess of values that went astray.
+    fn complete_places(&self) -> Seen {
         let past = Past::new(self.trials.clone(), usize::MAX, self.direction);
         let space = past.in_all();
         let place = |value: f64, domain: &Domain| match domain {
@@ -254,8 +253,18 @@ impl Study {
         };
         let (places, losses): (Vec<Vec<f64>>, Vec<f64>) = past.complete().filter_map(seen).unzip();
         let values = without_excess(&losses);
-        (space, places, values)
+        Seen { space, places, values }
     }
+}
+
+/// Complete trials as points.
+struct Seen {
+    /// The hyperparameters that all of them have.
+    space: Vec<(String, Domain)>,
+    /// For each trial, where in their ranges its values lie; of a choice, which it is.
+    places: Vec<Vec<f64>>,
+    /// For each trial, the value of the objective, of which smaller is better.
+    values: Vec<f64>,
 }
 
 /// The hyperparameters of one trial by name, in the order in which they were asked for.
