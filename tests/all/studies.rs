@@ -273,6 +273,23 @@ fn a_search_goes_on_where_it_was_stopped() -> Result {
     let third = search(6)?;
     assert_eq!(third.trials(), trials.trials());
     assert_eq!(third.best.predict(&x)?, trials.best.predict(&x)?);
+
+    // A worker vanishes with what would have been the last trial: it is run all the same.
+    let storage = storage_at(path.to_str().unwrap())?;
+    let study = storage.open_study("line", Direction::Minimize)?;
+    let lost = storage.begin_trial(study)?;
+    storage.set_parameter(
+        lost.id,
+        "learning_rate",
+        &Domain::Float { low: 1e-3, high: 1.0, step: None, log: true },
+        0.5,
+    )?;
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(storage.take_up_abandoned(study, Duration::from_millis(10))?, [6]);
+    let last = search(7)?;
+    let states: Vec<TrialState> = last.trials()[6..].iter().map(|trial| trial.state).collect();
+    assert_eq!(states, [TrialState::Failed, TrialState::Complete]);
+    assert_eq!(last.trials()[7].parameters[0].2, 0.5);
     remove(&path);
     Ok(())
 }

@@ -217,7 +217,10 @@ impl<W: Work> Conduct<'_, W> {
 
     /// Begins another trial, unless there are enough already; brackets know themselves how many there are.
     fn begin(&self, epochs: Option<usize>) -> Result<Option<Trial<W::Kept>>> {
-        if epochs.is_none() && begun(&self.storage.trials(self.id)?) >= self.trials {
+        let trials = self.storage.trials(self.id)?;
+        // What waits is wanted in any case: somebody has enqueued it, or taken it up after its worker had vanished.
+        let waits = trials.iter().any(|trial| trial.state == TrialState::Waiting);
+        if epochs.is_none() && !waits && begun(&trials) >= self.trials {
             return Ok(None);
         }
         let record = self.storage.begin_trial(self.id)?;

@@ -439,7 +439,7 @@ fn silent_trials<C: Connection>(
 ) -> Result<Vec<(TrialId, usize)>> {
     let select = format!(
         "SELECT t.trial_id, t.number FROM trials t JOIN trial_heartbeats h ON h.trial_id = t.trial_id
-         WHERE t.study_id = ?1 AND t.state = 'RUNNING' AND {} - {} > ?2 ORDER BY t.number",
+         WHERE t.study_id = ?1 AND t.state = 'RUNNING' AND {} - {} >= ?2 ORDER BY t.number",
         C::DIALECT.seconds(C::DIALECT.heartbeat_now()),
         C::DIALECT.seconds("h.heartbeat")
     );
