@@ -2,7 +2,7 @@
 
 Usage: python time_search.py [--cargo "cargo xtask"] [--trials 10] [--epochs 10] [--rounds 3]
 
-Needs keras, jax and keras-tuner (1.4.8). KerasTuner draws layers (0 to 3), units
+Needs keras, jax, keras-tuner (1.4.8) and six, which it imports without saying so. KerasTuner draws layers (0 to 3), units
 (1 to 99) and learning rates (3e-4 to 3e-2, even in their logarithms) and trains each
 network; Carnyx (`cargo xtask search`) then trains the networks that it drew, on data
 of the same size, for as many epochs. Both begin with a fresh process, and the time is
