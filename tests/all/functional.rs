@@ -314,3 +314,20 @@ fn any_model_can_be_copied() -> Result {
     assert_ne!(fork.predict(&x)?, model.predict(&x)?);
     Ok(())
 }
+
+#[test]
+fn a_head_report_changes_nothing() -> Result {
+    let (x, y) = (numbers(64, 3, 5), numbers(64, 1, 6));
+    let train = |fit: Fit| {
+        let input = Tensor::input("x", [3]);
+        let hidden = BatchNormalization::new().apply(&Dense::new(4).apply(&input));
+        let (one, two) = (Dense::new(1).apply(&hidden), Dense::new(1).apply(&hidden));
+        let net = Functional::new(&input, [("one", &one), ("two", &two)])?;
+        let mut model = net.compile(Sgd::new(0.01), MeanSquaredError);
+        model.fit((&x, [&y, &y]), fit)?;
+        model.variables().iter().map(Variable::value).collect::<Result<Vec<Array>>>()
+    };
+    // Moving averages move with steps, not with measurements.
+    assert_eq!(train(quiet(2).head_report())?, train(quiet(2))?);
+    Ok(())
+}

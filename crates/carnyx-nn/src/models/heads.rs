@@ -50,7 +50,9 @@ impl Core {
         let pairs: Vec<(usize, usize)> =
             (0..heads.len()).flat_map(|i| (i..heads.len()).map(move |j| (i, j))).collect();
         let products: Vec<Tensor> = pairs.iter().map(|&(i, j)| product(i, j)).collect();
-        let graph = carnyx_graph::Graph::capture(&products, &[])?;
+        let mut graph = carnyx_graph::Graph::capture(&products, &[])?;
+        // Layers bring updates with them: moving averages.
+        graph.updates.clear();
         let marks = Marks::of(self.executor());
         let mut program = self.prepare(key, graph, Vec::new(), (&marks, marks.begin()))?;
         let arrays: Vec<_> = data.arrays().collect();
