@@ -159,11 +159,9 @@ fn learn(
         }
     })?;
     if !run.stability.watch.begins() {
-        let rows = matches!(source, Source::Memory(_)).then(|| {
-            let places = order.batch(first_epoch, 0);
-            order.rows(&places).to_vec()
-        });
-        run.stability.resume(&data, rows, pass);
+        let is_known = matches!(source, Source::Memory(_));
+        let first = is_known.then(|| Batch::first_of(&data, &mut order, first_epoch));
+        run.stability.resume(first, pass);
     }
     // A fit that continues from a backup within an epoch has begun that epoch already.
     while run.epoch < run.epochs && (run.step > 0 || !run.stopped) {
@@ -316,7 +314,7 @@ fn train_epoch(
             program.describe(&marks);
         }
         if run.stability.watch.begins() {
-            run.stability.begin(core, steps, iteration, pass);
+            run.stability.begin(core, steps, pass);
         }
         run.optimizer.synchronize().map_err(|error| error.at(pass.site))?;
         let mut feeds = emptied(no_feeds);

@@ -129,8 +129,6 @@ pub(crate) struct Watch {
     seen: usize,
     /// The loss of the first step.
     first: f64,
-    /// The number of the first step, over all fits.
-    pub(crate) first_step: u64,
     mean: f64,
     /// The running mean of the distance from the mean.
     deviation: f64,
@@ -140,7 +138,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Watch {
-        Watch { seen: 0, first: 0.0, first_step: 0, mean: 0.0, deviation: 0.0, jumps: 0, is_over: false }
+        Watch { seen: 0, first: 0.0, mean: 0.0, deviation: 0.0, jumps: 0, is_over: false }
     }
 
     /// Whether the next step is the first one.
@@ -189,7 +187,6 @@ impl Watch {
         Logs::from_iter([
             ("seen", self.seen as f64),
             ("first", self.first),
-            ("first_step", self.first_step as f64),
             ("mean", self.mean),
             ("deviation", self.deviation),
             ("jumps", self.jumps as f64),
@@ -203,7 +200,6 @@ impl Watch {
         Watch {
             seen: number("seen") as usize,
             first: number("first"),
-            first_step: number("first_step") as u64,
             mean: number("mean"),
             deviation: number("deviation"),
             jumps: number("jumps") as usize,
@@ -246,7 +242,6 @@ mod tests {
     #[test]
     fn a_backup_keeps_every_number() {
         let mut watch = Watch::new();
-        watch.first_step = 17;
         [2.3, 0.1, 9.0, 1.0 / 3.0].into_iter().for_each(|loss| {
             watch.is_alarmed(loss);
         });

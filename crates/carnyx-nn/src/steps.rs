@@ -126,15 +126,6 @@ impl<'s, 'a> Steps<'s, 'a> {
         }
     }
 
-    /// The rows of this step among those of [`data`](Steps::data), with rows of the next steps up to so many; `None` if
-    /// they are not taken in an order.
-    pub(crate) fn rows(&self, at_least: usize) -> Option<Vec<u32>> {
-        match self {
-            Steps::Rows { current, order, .. } => Some(order.rows_and_next(current, at_least).to_vec()),
-            Steps::Parts { .. } | Steps::Batches { .. } => None,
-        }
-    }
-
     /// What holds the samples of this step, perhaps among others; there is a step.
     pub(crate) fn data(&self) -> &Data {
         match self {
@@ -170,6 +161,23 @@ impl Batch {
             Steps::Batches { .. } => None,
         };
         Batch { data: steps.data().clone(), rows }
+    }
+
+    /// The same with samples of the steps that follow, if there are fewer than so many and an order says which.
+    pub(crate) fn at_least(steps: &Steps, samples: usize) -> Batch {
+        match steps {
+            Steps::Rows { data, order, current, .. } => {
+                let rows = order.rows_and_next(current, samples);
+                Batch { data: (*data).clone(), rows: Some(rows.to_vec()) }
+            }
+            Steps::Parts { .. } | Steps::Batches { .. } => Batch::of(steps),
+        }
+    }
+
+    /// The samples of the first step of an epoch.
+    pub(crate) fn first_of(data: &Data, order: &mut Order, epoch: usize) -> Batch {
+        let places = order.batch(epoch, 0);
+        Batch { data: data.clone(), rows: Some(order.rows(&places).to_vec()) }
     }
 
     pub(crate) fn num_rows(&self) -> usize {

@@ -4,10 +4,9 @@
 //! are what they were when a measurement is over, and a measurement that fails is none.
 
 use super::Pass;
-use crate::data::Data;
 use crate::models::trace::{Core, Prepared};
 use crate::stability::{Instability, Watch, is_worse};
-use crate::steps::Steps;
+use crate::steps::{Batch, Steps};
 use carnyx_graph::{Array, Bindings, Feed, Result, Variable};
 
 /// Weights of more elements are not kept: they are that much memory once more.
@@ -26,9 +25,8 @@ pub(crate) struct Stability {
 
 /// What there was before the first step.
 struct Beginning {
-    data: Data,
-    /// The rows that are measured; all, if there are none.
-    rows: Option<Vec<u32>>,
+    /// The samples that are measured.
+    batch: Batch,
     /// The variables that learn, with their values, unless these are too many or unknown.
     weights: Vec<(Variable, Array)>,
     pass: Pass,
@@ -42,27 +40,27 @@ impl Stability {
         Stability { watch: Watch::new(), beginning: None }
     }
 
-    /// Keeps what there is before the first step, the number of which is `iteration`.
-    pub(super) fn begin(&mut self, core: &Core, steps: &Steps, iteration: u64, pass: Pass) {
+    /// Keeps what there is before the first step.
+    pub(super) fn begin(&mut self, core: &Core, steps: &Steps, pass: Pass) {
         if core.dynamic {
             // Another trace might take other decisions.
             return self.watch.end();
         }
-        self.watch.first_step = iteration;
         let weights = first_weights(core).unwrap_or_default();
         // Without the weights, only the loss of the first batch is known.
-        let rows = steps.rows(if weights.is_empty() { 0 } else { SAMPLES });
-        self.beginning = Some(Beginning { data: steps.data().clone(), rows, weights, pass, program: None });
+        let batch = if weights.is_empty() { Batch::of(steps) } else { Batch::at_least(steps, SAMPLES) };
+        self.beginning = Some(Beginning { batch, weights, pass, program: None });
     }
 
-    /// The same in a fit that continues from a backup; the weights are not known any more. `rows` are those of the first
-    /// batch, if they can be known.
-    pub(super) fn resume(&mut self, data: &Data, rows: Option<Vec<u32>>, pass: Pass) {
-        if rows.is_none() {
-            return self.watch.end();
+    /// The same in a fit that continues from a backup: the weights are not known any more, and `first`, the first batch, may
+    /// not be known either.
+    pub(super) fn resume(&mut self, first: Option<Batch>, pass: Pass) {
+        match first {
+            Some(batch) => {
+                self.beginning = Some(Beginning { batch, weights: Vec::new(), pass, program: None });
+            }
+            None => self.watch.end(),
         }
-        self.beginning =
-            Some(Beginning { data: data.clone(), rows, weights: Vec::new(), pass, program: None });
     }
 
     /// After a step: whether the steps so far have made the model worse. The place in the fit is not known here.
@@ -88,11 +86,10 @@ impl Stability {
         let beginning = self.beginning.as_mut()?;
         let mut program = match beginning.program.take() {
             Some(program) => program,
-            None => core.probe_program(beginning.num_rows(), &beginning.data, beginning.pass.site).ok()?,
+            None => core.probe_program(&beginning.batch, beginning.pass.site).ok()?,
         };
-        let step = self.watch.first_step;
-        let (loss, length) = beginning.measure(&mut program, step).ok()?;
-        let before = beginning.with_first_weights(|beginning| beginning.measure(&mut program, step)).ok()?;
+        let (loss, length) = beginning.measure(&mut program).ok()?;
+        let before = beginning.with_first_weights(|beginning| beginning.measure(&mut program)).ok()?;
         let loss_before = before.map_or(self.watch.first(), |(loss, _)| loss);
         let times = if beginning.pass.is_random { 1.0 } else { IN_ORDER };
         if !is_worse(loss, loss_before, times) {
@@ -122,20 +119,12 @@ fn first_weights(core: &Core) -> Result<Vec<(Variable, Array)>> {
 }
 
 impl Beginning {
-    fn num_rows(&self) -> usize {
-        self.rows.as_ref().map_or_else(|| self.data.num_samples(), Vec::len)
-    }
-
     /// Loss of the samples, and length of its gradient, with the random numbers of the first step.
-    fn measure(&self, program: &mut Prepared, step: u64) -> Result<(f64, f64)> {
-        let arrays: Vec<&Array> = self.data.arrays().collect();
-        let feed = |&place: &usize| match &self.rows {
-            Some(rows) => Feed::Rows(arrays[place], rows),
-            None => Feed::Whole(arrays[place]),
-        };
-        let inputs: &[Feed] = &program.feeds.iter().map(feed).collect::<Vec<_>>();
+    fn measure(&self, program: &mut Prepared) -> Result<(f64, f64)> {
+        let inputs: &[Feed] = &program.feeds.iter().map(|&place| self.batch.feed(place)).collect::<Vec<_>>();
         let (captured, variables) = (&program.graph.captured, &program.graph.variables);
-        program.session.run(&Bindings { inputs, captured, variables, seed: self.pass.seed, step })?;
+        let (seed, step) = (self.pass.seed, self.pass.first_iteration);
+        program.session.run(&Bindings { inputs, captured, variables, seed, step })?;
         Ok((program.session.number(0), program.session.number(1).sqrt()))
     }
 
