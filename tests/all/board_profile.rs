@@ -146,7 +146,7 @@ fn a_space_has_a_line_for_each_lane_with_what_happened_on_it() -> Result {
     );
     assert_eq!(of_line("thread 1")[1..3], ["sequential/dense/forward/dot_add_maximum:Dot", "wait"]);
     assert_eq!(lines["thread 1"][0].3, ["_ct", "_c"]);
-    assert_eq!(lines["thread 1"][1].3, ["phase", "layer", "flops", "bytes_accessed"]);
+    assert_eq!(lines["thread 1"][1].3, ["phase", "layer", "flop", "bytes"]);
     Ok(())
 }
 

@@ -191,8 +191,15 @@ class Profile:
         self.run = next(run for run in board.plugin("profile", "runs") if run.startswith(folder + "/"))
         self.host = board.plugin("profile", "hosts", run=self.run, tag="trace_viewer@")[0]["hostname"]
 
-    def data(self, tool):
-        return self.board.plugin("profile", "data", run=self.run, tag=tool, host=self.host)
+    def data(self, tool, **query):
+        return self.board.plugin("profile", "data", run=self.run, tag=tool, host=self.host, **query)
+
+    def details(self, box):
+        """What is said of a box that is clicked at."""
+        times = {"start_time_ms": box["ts"] / 1000, "duration_ms": box["dur"] / 1000}
+        query = {"event_name": box["name"], "unique_id": box["args"]["uid"], **times}
+        events = self.data("trace_viewer@", **query)["traceEvents"]
+        return next(event["args"] for event in events if event["name"] == box["name"])
 
     def boxes(self):
         """What the trace viewer draws, by the names of the lines."""
@@ -230,7 +237,9 @@ def check_profile(board):
     assert names["training loop"] == {*steps, "CSVLogger::on_batch_end"}, names
     assert {"dense: dot", "dense: dot + add", "training 102"} <= names["thread 1"], names
     dot = next(event for event in boxes["thread 0"] if event["name"] == "dense: dot")
-    assert (dot["ts"], dot["dur"], int(dot["args"]["flops"])) == (650, 200, 4096), dot
+    assert (dot["ts"], dot["dur"]) == (650, 200), dot
+    details = profile.details(dot)
+    assert (details["phase"], details["layer"], int(details["flop"])) == ("backward", "sequential/dense", 4096), details
     operations = profile.operations()
     expected = {f"sequential/dense/{what}": ("Dot", 10) for what in ("forward/dot_add", "backward/dot")}
     assert operations == expected, operations

@@ -74,7 +74,7 @@ impl SaveProfile for Profile {
         let written = if is_compressed { compressed(&text) } else { Ok(text.into_bytes()) };
         let written = written.and_then(|bytes| {
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            fs::write(path, bytes)
+            write(path, &bytes)
         });
         written.map_err(|error| cannot_write(path, error))
     }
@@ -84,10 +84,19 @@ impl SaveProfile for Profile {
         let made = fs::create_dir_all(&profiles).and_then(|()| new_folder(&profiles, now()));
         let folder = made.map_err(|error| cannot_write(&profiles, error))?;
         let path = folder.join(format!("{}.xplane.pb", host()));
-        fs::write(&path, xplane::space(self, now()).as_bytes())
-            .map_err(|error| cannot_write(&path, error))?;
+        write(&path, xplane::space(self, now()).as_bytes()).map_err(|error| cannot_write(&path, error))?;
         Ok(path)
     }
+}
+
+/// Writes a file, or leaves nothing behind.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = fs::write(path, bytes);
+    if written.is_err() {
+        // What could be written in part helps nobody, and may not be there at all.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 fn compressed(text: &str) -> io::Result<Vec<u8>> {

@@ -188,11 +188,12 @@ impl Plane {
         if !layer.is_empty() {
             stats.push(("layer", Stat::Text(&layer)));
         }
+        // xprof keeps `flops` and `bytes_accessed` to itself, for accelerators, and shows neither.
         if span.flops > 0 {
-            stats.push(("flops", Stat::Number(span.flops)));
+            stats.push(("flop", Stat::Number(span.flops)));
         }
         if span.bytes > 0 {
-            stats.push(("bytes_accessed", Stat::Number(span.bytes)));
+            stats.push(("bytes", Stat::Number(span.bytes)));
         }
         let (name, shown) = names(span, &layer);
         self.event(&name, &shown, span.begin, span.duration, stats)
