@@ -8,7 +8,7 @@ use carnyx::metrics::Tally;
 use carnyx::prelude::*;
 use carnyx::profile::{Bound, Phase, Profile, Report, Span, Step, StepKind};
 use carnyx::{Batch, Cpu, Profiler};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -202,6 +202,43 @@ fn a_recording_ends_with_what_it_records() -> Result {
 }
 
 #[test]
+fn what_a_callback_computes_is_the_callback() -> Result {
+    let (cpu, (x, y)) = (cpu(2), data(64, 6));
+    let (mut model, other) = (classifier(&cpu, 8), classifier(&cpu, 16));
+    let ask = at(Moment::BatchEnd, |_| other.predict(&x).map(drop));
+    let (_, profile) = Profiler::record_on(&*cpu, || model.fit((&x, &y), quiet(2).callback(ask)))?;
+    check(&profile);
+    assert_eq!((kinds(&profile, StepKind::Training), kinds(&profile, StepKind::Prediction)), (4, 0));
+    let called = profile.spans.iter().filter(|span| span.phase == Phase::Callback && span.step.is_some());
+    assert_eq!(called.count(), 8); // before and after each batch
+    Ok(())
+}
+
+#[test]
+fn a_fit_goes_on_without_its_profile() -> Result {
+    let (cpu, (x, y)) = (cpu(1), data(64, 6));
+    let mut model = classifier(&cpu, 8);
+    let mut profiler = Profiler::steps(1..2);
+    // Somebody else is recording on this executor when the first step of the range begins.
+    let (begin, end) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            Profiler::record_on(&*cpu, || {
+                begin.wait();
+                end.wait();
+                Ok(())
+            })
+        });
+        begin.wait();
+        let history = model.fit((&x, &y), quiet(1).callback(&mut profiler));
+        end.wait();
+        history
+    })?;
+    assert_eq!(profiler.profile().unwrap_err().title(), "a profile is being recorded already");
+    Ok(())
+}
+
+#[test]
 fn a_dynamic_model_is_planned_in_every_step() -> Result {
     let (cpu, (x, y)) = (cpu(1), data(64, 6));
     let mut model = classifier(&cpu, 8).dynamic();
@@ -233,9 +270,11 @@ fn a_slow_reader_is_named() -> Result {
     let batches = Stream::each_epoch(move |_| Ok((0..10).map(batch.clone())));
     let (bound, report) = verdict(&cpu, || model.fit(&batches, quiet(1)))?;
     assert_eq!(bound, Bound::Input, "{report}");
+    assert!(report.to_string().contains("Try: `.prefetch(2)`"), "{report}");
     // A thread that reads ahead can do no more than the source.
     let (bound, report) = verdict(&cpu, || model.fit(batches.prefetch(2), quiet(1)))?;
     assert_eq!(bound, Bound::Input, "{report}");
+    assert!(report.to_string().contains("Try: more threads"), "{report}");
     Ok(())
 }
 
@@ -338,6 +377,11 @@ fn verdicts_on_made_profiles() {
         let steps = vec![Step { rows: 32, duration, ..Step::default() }];
         Profile { threads: 2, duration, steps, spans, ..Profile::default() }.report()
     };
+    // A thread that loses its core in the middle of a tiny task says nothing of the others.
+    let tiny = |begin: u64| span(0, Phase::Forward, "a", begin, 400);
+    let mut tasks: Vec<Span> = (0..9).map(|task| tiny(400 * task)).collect();
+    tasks.push(span(0, Phase::Loss, "a", 3_600, 4_000_000));
+    assert_eq!(made(tasks).bound, Bound::SmallBatch);
     // Threads that wait for one another.
     let waiting = made(vec![
         span(0, Phase::Forward, "a", 0, 60_000),

@@ -63,6 +63,9 @@ fn own_command(options: &Options, workloads: &[String]) -> Result<Command> {
     if let Some(threads) = options.threads {
         command.args(["--threads", &threads.to_string()]);
     }
+    if options.profile {
+        command.arg("--profile");
+    }
     Ok(command)
 }
 

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 /// Records where the time goes: of a block of code, or, as a callback, of some steps of a fit.
 ///
-/// Recording takes less than a hundredth of the time of steps that are not tiny; what is not recorded is not slowed.
-/// Each span takes about 130 bytes, so a few hundred steps say all there is to know, and a whole fit can be too much.
+/// Recording reads a clock wherever a task begins or ends, which takes about 11 ns each time; a fit that nobody records
+/// reads none. A span takes about 130 bytes in a profile, and a step has some dozens of them: a few hundred steps say all
+/// there is to know, while a long fit would fill the memory.
 ///
 /// # Example
 /// ```

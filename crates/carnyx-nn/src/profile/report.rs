@@ -125,14 +125,16 @@ pub(super) struct Shares {
     pub(super) metrics: f64,
     pub(super) validation: f64,
     pub(super) waiting: f64,
+    /// The share of a step that is spent between tasks: half of the steps have less. An average would say more of a
+    /// thread that once lost its core than of the steps.
     pub(super) overhead: f64,
     /// Programs that were planned within steps, for each step.
     pub(super) plans_per_step: f64,
     /// The share of planning in all time.
     pub(super) planning: f64,
-    /// Nanoseconds of a task, on average.
+    /// Nanoseconds of a task: half of them take less.
     pub(super) task: f64,
-    /// The share of the steps in which the helping threads had something to do.
+    /// The share of a step in which the helping threads have something to do, likewise.
     pub(super) helping: f64,
 }
 
@@ -201,11 +203,8 @@ impl Profile {
         let fetching = largest(fetching.map(|span| (&span.operation, span.duration)));
         let steps = self.steps.iter().filter(|step| step.kind == kind).count().max(1) as f64;
         let is_task = |span: &Span| span.phase.is_computation() && kind_of(span) == Some(kind);
-        let tasks = own().filter(|span| is_task(span)).count().max(1) as f64;
         let helpers = self.threads.saturating_sub(1).max(1) as f64;
-        let helped = spans.iter().filter(|span| span.thread > 0 && is_task(span));
-        let helped: f64 = helped.map(|span| span.duration as f64).sum();
-        let at_work = time(&|span| kind_of(span) == Some(kind) && span.phase != Phase::Input).max(1.0);
+        let work = self.work_of_steps(kind, spans);
         let planning: f64 = planned.iter().map(|span| span.duration as f64).sum();
         Shares {
             input: time(&|span| span.phase == Phase::Input) / total,
@@ -214,13 +213,47 @@ impl Profile {
             metrics: time(&|span| span.phase == Phase::Metrics) / total,
             validation: time(&|span| kind_of(span).is_some_and(|other| other != kind)) / total,
             waiting: time(&|span| span.phase == Phase::Waiting) / total,
-            overhead: time(&|span| span.phase == Phase::Loop) / total,
+            overhead: median(work.iter().map(|work| work.between / work.time.max(1.0)).collect()),
             plans_per_step: planned.iter().filter(|span| span.step.is_some()).count() as f64 / steps,
             planning: planning / (planning + total),
-            task: time(&|span| is_task(span)) / tasks,
-            helping: helped / helpers / at_work,
+            task: median(own().filter(|span| is_task(span)).map(|span| span.duration as f64).collect()),
+            helping: median(work.iter().map(|work| work.helped / helpers / work.time.max(1.0)).collect()),
         }
     }
+}
+
+/// Nanoseconds of one step, without its input.
+#[derive(Clone, Copy, Default)]
+struct Work {
+    /// Of the calling thread.
+    time: f64,
+    /// Of that, what it spent between tasks.
+    between: f64,
+    /// Of the helping threads, all together.
+    helped: f64,
+}
+
+impl Profile {
+    fn work_of_steps(&self, kind: StepKind, spans: &[&Span]) -> Vec<Work> {
+        let mut work = vec![Work::default(); self.steps.len()];
+        for span in spans.iter().filter(|span| span.phase != Phase::Input) {
+            let (Some(step), duration) = (span.step, span.duration as f64) else { continue };
+            if span.thread > 0 {
+                work[step].helped += if span.phase == Phase::Waiting { 0.0 } else { duration };
+                continue;
+            }
+            work[step].time += duration;
+            work[step].between += if span.phase == Phase::Loop { duration } else { 0.0 };
+        }
+        let of_kind = work.into_iter().zip(&self.steps).filter(|(_, step)| step.kind == kind);
+        of_kind.map(|(work, _)| work).collect()
+    }
+}
+
+/// The number that half of the others are below; 0 of none.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    let middle = numbers.len() / 2;
+    if numbers.is_empty() { 0.0 } else { *numbers.select_nth_unstable_by(middle, f64::total_cmp).1 }
 }
 
 /// The name with the largest sum.

@@ -45,8 +45,11 @@ pub enum Bound {
     Computation,
 }
 
-/// A task that is shorter than this, in nanoseconds, is about as long as handing parts of it to other threads takes.
+/// A task that is shorter than this, in nanoseconds, gains little from other threads: each transfer between two cores
+/// takes some 150 ns, and a task has several.
 const SMALL_TASK: f64 = 5e3;
+/// A task that is shorter than this is mostly its beginning and end.
+const TINY_TASK: f64 = 1e3;
 
 pub(super) fn bound_of(report: &Report) -> Bound {
     let shares = &report.shares;
@@ -74,7 +77,7 @@ pub(super) fn bound_of(report: &Report) -> Bound {
 fn bound_of_arithmetic(report: &Report) -> Bound {
     let shares = &report.shares;
     let idle = report.threads > 1 && shares.helping < 0.3;
-    if shares.task < SMALL_TASK && (idle || shares.overhead > 0.25) {
+    if shares.task < TINY_TASK || (shares.task < SMALL_TASK && (idle || shares.overhead > 0.25)) {
         return Bound::SmallBatch;
     }
     if shares.waiting > 0.3 {
@@ -116,11 +119,12 @@ fn sum_of<'a>(rows: impl Iterator<Item = &'a Row>) -> Row {
     })
 }
 
-/// Whether memory is nearer to its limit than arithmetic, and not far from it.
+/// Whether memory is not far from its limit, and arithmetic is. What is faster than memory comes from the caches.
 fn is_bound_by_memory(row: &Row, machine: Option<Machine>) -> bool {
     machine.is_some_and(|Machine { flops_per_second, bytes_per_second }| {
         let memory = row.bytes_per_second() / bytes_per_second.max(1.0);
-        memory > 0.4 && memory > row.flops_per_second() / flops_per_second.max(1.0)
+        let arithmetic = row.flops_per_second() / flops_per_second.max(1.0);
+        (0.4..1.1).contains(&memory) && arithmetic < 0.8 * memory
     })
 }
 
@@ -201,8 +205,8 @@ fn small_batch(report: &Report) -> (String, String) {
         String::new()
     };
     let finding = format!(
-        "The batches are too small for this machine: a task takes {} on average, and {} of the time is spent between \
-         tasks{idle}.",
+        "The batches are too small for this machine: half of the tasks take less than {}, and {} of a step is spent \
+         between tasks{idle}.",
         duration(shares.task),
         percent(shares.overhead)
     );
