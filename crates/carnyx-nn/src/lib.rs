@@ -24,6 +24,7 @@ pub mod losses;
 pub mod metrics;
 mod models;
 mod module;
+mod noise;
 pub mod optimizers;
 mod order;
 mod perceptron;
@@ -63,7 +64,8 @@ pub use models::{
     Compile, DrawnInputs, DrawnOutputs, Functional, HeadReport, LayerRow, Model, Snapshot, Summary,
     SuspectedLabel,
 };
-pub use module::{ForkPointer, Forks, Found, Module, Named, Noise, Variables, Visitor};
+pub use module::{ForkPointer, Forks, Found, Module, Named, Variables, Visitor};
+pub use noise::Noise;
 pub use optimizers::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, Optimizer,
     OptimizerOptions, RmsProp, Rule, Sgd,

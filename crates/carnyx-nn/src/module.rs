@@ -5,7 +5,10 @@
 //! way: `encoder/dense_1/kernel`. Invariant: a variable that is reached twice (a shared layer) counts once, under
 //! the first path.
 
-use carnyx_graph::{Address, Array, DType, Error, Initializer, Mode, Result, Tensor, Variable};
+mod fields;
+
+use crate::Noise;
+use carnyx_graph::{Error, Result, Variable};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -279,6 +282,11 @@ impl<'a> Visitor<'a> {
         self.details.iter().find(|(known, _)| known == path).map(|(_, detail)| detail.as_str())
     }
 
+    /// Tells of what was found at this place.
+    pub(crate) fn found(&mut self, found: Found) {
+        (self.tell)(&self.path, found);
+    }
+
     /// Visits a variable at a path of several names: `encoder/kernel`.
     pub(crate) fn at(&mut self, path: &str, variable: &Variable) {
         let depth = self.path.len();
@@ -459,7 +467,7 @@ pub trait Variables: Module {
         self.visit(&mut Visitor::new(&mut |path, found| {
             let variable = match found {
                 Found::Variable(variable) => variable,
-                Found::Noise(noise) => &noise.place,
+                Found::Noise(noise) => noise.place(),
                 Found::Enter(_) | Found::Leave => return,
             };
             if !seen.insert(variable.id()) {
@@ -556,248 +564,6 @@ impl<M: Module> Module for Named<M> {
     fn config(&self) -> Option<crate::Config> {
         self.inner.config()
     }
-}
-
-/// A layer's source of random numbers: a place, no state. Clones are the same source.
-///
-/// The numbers depend on the run's seed and step and on the path of this field in the model (`dropout_1/noise`),
-/// not on what else was built or drawn. One source used twice in a step gives the same numbers twice.
-///
-/// # Example
-/// ```standalone_crate
-/// # extern crate carnyx_nn as carnyx;
-/// use carnyx::{Layer, Module, Noise};
-/// use carnyx_graph::Tensor;
-///
-/// /// Adds normal noise in training.
-/// #[derive(Module, Clone)]
-/// struct Shake { amount: f32, noise: Noise }
-///
-/// impl Layer for Shake {
-///     type Out = Tensor;
-///     fn call(&self, x: &Tensor) -> Tensor {
-///         if !x.is_training() { return x.clone(); }
-///         x + Tensor::random_normal(x.shape(), self.noise.address()) * self.amount
-///     }
-/// }
-/// # let _ = Shake { amount: 0.1, noise: Noise::new() };
-/// ```
-#[derive(Clone, Debug)]
-pub struct Noise {
-    /// A variable that never has a value: its identity and its path are what counts.
-    place: Variable,
-}
-
-impl Noise {
-    /// A source of its own.
-    ///
-    /// # Example
-    /// ```standalone_crate
-    /// # use carnyx_graph::Tensor;
-    /// # extern crate carnyx_nn as carnyx;
-    /// # use carnyx::*;
-    /// assert_ne!(Noise::new().address(), Noise::new().address());
-    /// ```
-    pub fn new() -> Noise {
-        Noise { place: Variable::new(Never).untrained() }
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.place.id()
-    }
-
-    /// Where its random numbers come from: give it to [`Tensor::random_uniform`] and the like.
-    ///
-    /// # Example
-    /// ```standalone_crate
-    /// # use carnyx_graph::Tensor;
-    /// # extern crate carnyx_nn as carnyx;
-    /// # use carnyx::*;
-    /// let noise = Noise::new();
-    /// assert_eq!(noise.address(), noise.clone().address());
-    /// ```
-    pub fn address(&self) -> Address {
-        self.place.path().map_or(Address(self.place.id()), |path| Address::of(&path))
-    }
-}
-
-impl Default for Noise {
-    fn default() -> Noise {
-        Noise::new()
-    }
-}
-
-#[derive(Debug)]
-struct Never;
-
-impl Initializer for Never {
-    fn initial(&self, _shape: &[usize], _address: Address) -> Tensor {
-        Tensor::invalid(Error::new("variable", "a source of random numbers has no value"))
-    }
-}
-
-impl Module for Noise {
-    fn fork(&self, forks: &mut Forks) -> Noise {
-        Noise { place: forks.variable(&self.place) }
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        (visitor.tell)(&visitor.path, Found::Noise(self));
-    }
-}
-
-impl Module for Variable {
-    fn fork(&self, forks: &mut Forks) -> Variable {
-        forks.variable(self)
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        (visitor.tell)(&visitor.path, Found::Variable(self));
-    }
-}
-
-macro_rules! without_variables {
-    ($($type:ty),* $(,)?) => { $(
-        impl Module for $type {
-            fn visit(&self, _visitor: &mut Visitor) {}
-
-            fn fork(&self, _forks: &mut Forks) -> Self {
-                self.clone()
-            }
-        }
-    )* };
-}
-
-without_variables!(
-    (),
-    bool,
-    char,
-    u8,
-    u16,
-    u32,
-    u64,
-    usize,
-    i8,
-    i16,
-    i32,
-    i64,
-    isize,
-    f32,
-    f64,
-    String,
-    &'static str,
-    Mode,
-    DType,
-    Array,
-);
-
-impl<M: Module> Module for Option<M> {
-    fn fork(&self, forks: &mut Forks) -> Option<M> {
-        self.as_ref().map(|module| module.fork(forks))
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        if let Some(module) = self {
-            module.visit(visitor);
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        self.as_ref().map_or("", Module::kind)
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.as_ref().and_then(Module::name)
-    }
-
-    fn detail(&self) -> Option<String> {
-        self.as_ref().and_then(Module::detail)
-    }
-
-    fn config(&self) -> Option<crate::Config> {
-        self.as_ref().and_then(Module::config)
-    }
-}
-
-fn visit_all<'m, M: Module + 'm>(modules: impl IntoIterator<Item = &'m M>, visitor: &mut Visitor) {
-    for (i, module) in modules.into_iter().enumerate() {
-        visitor.field(&i.to_string(), module);
-    }
-}
-
-impl<M: Module> Module for Vec<M> {
-    fn fork(&self, forks: &mut Forks) -> Vec<M> {
-        self.iter().map(|module| module.fork(forks)).collect()
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        visit_all(self, visitor);
-    }
-}
-
-impl<M: Module, const N: usize> Module for [M; N] {
-    fn fork(&self, forks: &mut Forks) -> [M; N] {
-        std::array::from_fn(|i| self[i].fork(forks))
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        visit_all(self, visitor);
-    }
-}
-
-macro_rules! pointers {
-    ($($pointer:ident $fork:ident),*) => { $(
-        impl<M: Module + ForkPointer + ?Sized> Module for $pointer<M> {
-            fn fork(&self, forks: &mut Forks) -> $pointer<M> {
-                (**self).$fork(forks)
-            }
-
-            fn visit(&self, visitor: &mut Visitor) {
-                (**self).visit(visitor);
-            }
-
-            fn kind(&self) -> &'static str {
-                (**self).kind()
-            }
-
-            fn name(&self) -> Option<&str> {
-                (**self).name()
-            }
-
-            fn detail(&self) -> Option<String> {
-                (**self).detail()
-            }
-
-            fn config(&self) -> Option<crate::Config> {
-                (**self).config()
-            }
-        }
-    )* };
-}
-
-pointers!(Box fork_box, Arc fork_arc);
-
-macro_rules! tuples {
-    ($(($($module:ident $index:tt),*))*) => { $(
-        impl<$($module: Module),*> Module for ($($module,)*) {
-            fn fork(&self, forks: &mut Forks) -> Self {
-                ($(self.$index.fork(forks),)*)
-            }
-
-            fn visit(&self, visitor: &mut Visitor) {
-                $(visitor.field(stringify!($index), &self.$index);)*
-            }
-        }
-    )* };
-}
-
-tuples! {
-    (A 0)
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
 }
 
 #[cfg(test)]

@@ -391,6 +391,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What the word in a field stands for, in letters of either case; the default if there is none.
+    pub(super) fn choice<T: Copy>(&self, name: &str, known: &[(&str, T)], default: T) -> Result<T> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        let word = value.as_str().unwrap_or_default();
+        let found = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<String> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
+            self.wrong(name, &format!("one of {}", words.join(", ")))
+        })
+    }
+
     pub(crate) fn truth(&self, name: &str, default: bool) -> Result<bool> {
         self.get(name)
             .map_or(Ok(default), |value| value.as_bool().ok_or_else(|| self.wrong(name, "`true` or `false`")))

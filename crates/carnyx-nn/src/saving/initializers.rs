@@ -188,16 +188,6 @@ fn initializer(class: &str, fields: &Fields) -> Result<Arc<dyn Initializer>> {
     })
 }
 
-/// The word in the field `name`, as what it stands for.
-fn word<T: Copy>(fields: &Fields, name: &str, words: &[(&str, T)], default: T) -> Result<T> {
-    let Some(value) = fields.get(name) else { return Ok(default) };
-    let known = words.iter().find(|(word, _)| value.as_str() == Some(word));
-    known.map(|(_, meaning)| *meaning).ok_or_else(|| {
-        let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        fields.wrong(name, &format!("one of {}", words.join(", ")))
-    })
-}
-
 fn variance_scaling(fields: &Fields) -> Result<VarianceScaling> {
     let fans = [("fan_in", Fan::In), ("fan_out", Fan::Out), ("fan_avg", Fan::Average)];
     let distributions = [
@@ -208,8 +198,8 @@ fn variance_scaling(fields: &Fields) -> Result<VarianceScaling> {
     let default = VarianceScaling::default();
     Ok(VarianceScaling {
         scale: fields.number("scale", Some(default.scale))?,
-        fan: word(fields, "mode", &fans, default.fan)?,
-        distribution: word(fields, "distribution", &distributions, default.distribution)?,
+        fan: fields.choice("mode", &fans, default.fan)?,
+        distribution: fields.choice("distribution", &distributions, default.distribution)?,
     })
 }
 
@@ -222,14 +212,13 @@ fn stft(fields: &Fields) -> Result<Stft> {
     let window = if is_null("window") { StftWindow::None } else { StftWindow::default() };
     let scaling = if is_null("scaling") { StftScaling::None } else { StftScaling::default() };
     Ok(Stft {
-        side: word(
-            fields,
+        side: fields.choice(
             "side",
             &[("real", StftSide::Real), ("imag", StftSide::Imaginary)],
             StftSide::Real,
         )?,
-        window: word(fields, "window", &windows, window)?,
-        scaling: word(fields, "scaling", &scalings, scaling)?,
+        window: fields.choice("window", &windows, window)?,
+        scaling: fields.choice("scaling", &scalings, scaling)?,
         periodic: fields.truth("periodic", false)?,
     })
 }

@@ -292,17 +292,6 @@ fn axis(fields: &Fields) -> Result<isize> {
     axis.as_i64().map(|axis| axis as isize).ok_or_else(|| fields.wrong("axis", "a whole number"))
 }
 
-/// One of the values that have a word; `default` if the field is missing.
-fn chosen<T: Copy>(fields: &Fields, name: &str, known: &[(&str, T)], default: T) -> Result<T> {
-    let Some(value) = fields.get(name) else { return Ok(default) };
-    let word = value.as_str().unwrap_or_default();
-    let found = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let words: Vec<String> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
-        fields.wrong(name, &words.join(", "))
-    })
-}
-
 fn r2_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
     let known = [Aggregation::UniformAverage, Aggregation::VarianceWeightedAverage];
     let known = known.map(|aggregation| (aggregation.word().unwrap_or_default(), aggregation));
@@ -312,7 +301,7 @@ fn r2_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
     } else {
         Aggregation::UniformAverage
     };
-    let aggregation = chosen(fields, "class_aggregation", &known, default)?;
+    let aggregation = fields.choice("class_aggregation", &known, default)?;
     let regressors = count_or(fields, "num_regressors", 0)?;
     Ok(Arc::new(R2Score.class_aggregation(aggregation).num_regressors(regressors)))
 }
@@ -335,8 +324,8 @@ fn auc(fields: &Fields) -> Result<Arc<dyn Metric>> {
     let curves = curves.map(|curve| (curve.word(), curve));
     let summations = summations.map(|summation| (summation.word(), summation));
     let mut metric = Auc
-        .curve(chosen(fields, "curve", &curves, Curve::Roc)?)
-        .summation(chosen(fields, "summation_method", &summations, Summation::Interpolation)?)
+        .curve(fields.choice("curve", &curves, Curve::Roc)?)
+        .summation(fields.choice("summation_method", &summations, Summation::Interpolation)?)
         .num_thresholds(count_or(fields, "num_thresholds", 200)?)
         .thresholds(thresholds(fields)?);
     let multi_label = fields.truth("multi_label", false)?;
@@ -387,7 +376,7 @@ fn recall_at_precision(fields: &Fields) -> Result<Arc<dyn Metric>> {
 fn average(fields: &Fields) -> Result<Average> {
     let known = [Average::Micro, Average::Macro, Average::Weighted];
     let known = known.map(|average| (average.word().unwrap_or_default(), average));
-    chosen(fields, "average", &known, Average::None)
+    fields.choice("average", &known, Average::None)
 }
 
 fn f1_score(fields: &Fields) -> Result<Arc<dyn Metric>> {
