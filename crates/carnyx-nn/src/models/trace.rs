@@ -101,6 +101,8 @@ impl Prepared {
 /// A number in the logs, with its running totals.
 struct Score {
     name: Arc<str>,
+    /// The names of its numbers, if it has several: made when it is traced, so that a batch makes none.
+    parts: Vec<Arc<str>>,
     kind: Kind,
     tally: Tally,
 }
@@ -474,6 +476,8 @@ impl Core {
                     let Watched { metric, is_weighted, .. } = &self.metrics[i];
                     score.tally.set_weights(weights[target].clone().filter(|_| *is_weighted));
                     metric.update(&mut score.tally, &targets[target], &outputs[output]);
+                    let numbers = metric.each(&score.tally).map_or(0, |each| each.len());
+                    score.parts = (0..numbers).map(|i| format!("{}_{i}", score.name).into()).collect();
                     compared.push((score.kind, target, outputs[output].shape()));
                 }
             }
@@ -511,7 +515,7 @@ impl Core {
                 full = format!("{prefix}weighted_{name}");
             }
             let name = free_name(&full, is_taken);
-            scores.push(Score { name: name.into(), kind, tally: Tally::default() });
+            scores.push(Score { name: name.into(), parts: Vec::new(), kind, tally: Tally::default() });
         };
         add("", "loss", Kind::Total, false);
         if several {
@@ -605,7 +609,10 @@ impl Core {
                 Kind::Metric(i, _) => {
                     let each = self.metrics[i].metric.each(&score.tally)?;
                     for (i, value) in each.iter().enumerate() {
-                        logs.set(&format!("{prefix}{}_{i}", score.name), *value);
+                        match score.parts.get(i) {
+                            Some(name) if prefix.is_empty() => logs.set(name, *value),
+                            _ => logs.set(&format!("{prefix}{}_{i}", score.name), *value),
+                        }
                     }
                     if !each.is_empty() {
                         continue;
