@@ -8,6 +8,7 @@
 //! which of them are so expensive that the census wrote only "more than $500 000"?
 
 use carnyx::datasets::{Table, california_housing};
+use carnyx::metrics::Curve;
 use carnyx::prelude::*;
 use std::path::Path;
 
@@ -55,10 +56,9 @@ fn main() -> Result {
     ];
 
     println!("\n{:<44} recall  precision  area under precision and recall", "on the test set");
-    for (name, scores) in &reports {
-        let labels = data.test.1.values();
-        let (recall, precision) = recall_and_precision(scores, &labels);
-        println!("{name:<44} {recall:>6.3}  {precision:>9.3}  {:.3}", average_precision(scores, &labels));
+    for (name, logs) in &reports {
+        let (recall, precision, area) = (logs["recall"], logs["precision"], logs["auc"]);
+        println!("{name:<44} {recall:>6.3}  {precision:>9.3}  {area:.3}");
     }
     println!(
         "\nWeights move the border between the classes: more of the rare ones are found, and more others are taken for \
@@ -67,8 +67,9 @@ fn main() -> Result {
     Ok(())
 }
 
-/// The scores of the test samples after a training.
-fn trained(data: &Rare, training: impl Into<Data>, fit: Fit) -> Result<Vec<f32>> {
+/// The figures of the test samples after a training. The area under the curve of precision over recall is one of the
+/// order of the samples alone; by chance it would be the share of positive samples.
+fn trained(data: &Rare, training: impl Into<Data>, fit: Fit) -> Result<Logs> {
     let normalization = Normalization::new();
     normalization.adapt(&data.train.0)?;
     let mut model = Sequential::new()
@@ -77,9 +78,12 @@ fn trained(data: &Rare, training: impl Into<Data>, fit: Fit) -> Result<Vec<f32>>
         .then(Dense::new(1).activation(Sigmoid))
         .compile(Adam::new(1e-3), BinaryCrossentropy)
         .weighted_metric(BinaryAccuracy::default())
+        .metric(Recall)
+        .metric(Precision)
+        .metric(Auc.curve(Curve::PrecisionRecall))
         .seed(1);
     model.fit(training, fit)?;
-    Ok(model.predict(&data.test.0)?.values())
+    model.evaluate(&data.test)
 }
 
 /// The proteins of the KDD Cup: 74 features of how well two proteins match. The test set has other blocks (proteins
@@ -139,28 +143,4 @@ fn districts() -> Result<Rare> {
 
 fn count(labels: &Array) -> usize {
     labels.values().iter().filter(|&&label| label == 1.0).count()
-}
-
-/// Of the positive samples, how many have a score above one half; and of those with such a score, how many are positive.
-fn recall_and_precision(scores: &[f32], labels: &[f32]) -> (f64, f64) {
-    let pairs = || scores.iter().zip(labels);
-    let hits = pairs().filter(|(score, label)| **score > 0.5 && **label == 1.0).count() as f64;
-    let positive = labels.iter().filter(|&&label| label == 1.0).count() as f64;
-    let taken = scores.iter().filter(|&&score| score > 0.5).count() as f64;
-    (hits / positive, if taken > 0.0 { hits / taken } else { 0.0 })
-}
-
-/// The area under the curve of precision over recall, as the mean precision at each positive sample, from the highest
-/// score on. By chance it would be the share of positive samples.
-fn average_precision(scores: &[f32], labels: &[f32]) -> f64 {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&i, &j| scores[j].total_cmp(&scores[i]));
-    let (mut hits, mut sum) = (0.0, 0.0);
-    for (rank, i) in order.into_iter().enumerate() {
-        if labels[i] == 1.0 {
-            hits += 1.0;
-            sum += hits / (rank + 1) as f64;
-        }
-    }
-    sum / hits
 }
