@@ -237,6 +237,10 @@ impl IntegerLookup {
         let number = |value: &Value| {
             value.as_i64().ok_or_else(|| fields.wrong("vocabulary", "a list of whole numbers"))
         };
+        if fields.get("vocabulary").is_none() {
+            return Err(Error::new("file", format!("the vocabulary of an `{KIND}` is not in the file"))
+                .help("Keras keeps one that was measured in `.keras` files only, beside the layers"));
+        }
         vocabulary.set(fields.list("vocabulary")?.iter().map(number).collect::<Result<_>>()?)?;
         if vocabulary.encoding == Encoding::TfIdf {
             let weight = |value: &Value| {
