@@ -22,6 +22,8 @@ pub(crate) struct Board {
     pub learning_rate: f64,
     pub memory: Option<u64>,
     pub elapsed: Duration,
+    /// What the fit would have warned of.
+    pub warning: Option<String>,
     /// Somebody has asked for the end.
     pub is_stopping: bool,
     /// The loss first, then the metrics by name.
@@ -122,7 +124,8 @@ impl Board {
     pub fn speed(&self) -> Option<(f64, f64)> {
         let (first, last) = (self.pace.front()?, self.pace.back()?);
         let seconds = last.0.checked_sub(first.0)?.as_secs_f64();
-        (seconds > 0.0).then(|| ((last.1 - first.1) as f64 / seconds, (last.2 - first.2) as f64 / seconds))
+        let rate = |first: u64, last: u64| last.saturating_sub(first) as f64 / seconds;
+        (seconds > 0.0).then(|| (rate(first.1, last.1), rate(first.2, last.2)))
     }
 
     fn curve(&mut self, name: &str) -> &mut Curve {

@@ -33,6 +33,10 @@ use std::time::{Duration, Instant};
 pub struct Live {
     /// None where there is no terminal, and between fits.
     screen: Option<Screen>,
+    /// There is a terminal, but nothing was shown yet: what the fit says before its first epoch is not lost.
+    is_wanted: bool,
+    /// How much the fit would have printed.
+    asked: Verbosity,
     board: Board,
     began: Instant,
     pace: Pace,
@@ -51,11 +55,25 @@ impl Live {
     /// ```
     pub fn new() -> Live {
         let now = Instant::now();
-        Live { screen: None, board: Board::default(), began: now, pace: Pace::new(now), was_stopped: false }
+        Live {
+            screen: None,
+            is_wanted: false,
+            asked: Verbosity::default(),
+            board: Board::default(),
+            began: now,
+            pace: Pace::new(now),
+            was_stopped: false,
+        }
     }
 
     /// Reads the keys and draws, if there is a screen.
     fn show(&mut self, run: &mut Run) -> Result {
+        if std::mem::take(&mut self.is_wanted) {
+            self.screen = Screen::open();
+            if self.screen.is_none() {
+                run.set_verbosity(in_lines(self.asked));
+            }
+        }
         let Some(screen) = &mut self.screen else { return Ok(()) };
         match screen.key() {
             Some(Key::Stop) => {
@@ -71,6 +89,7 @@ impl Live {
         }
         self.board.learning_rate = run.optimizer.learning_rate;
         self.board.memory = memory::of_process();
+        self.board.warning = run.history().instabilities.last().map(ToString::to_string);
         screen.draw(&self.board);
         self.pace.drawn = Instant::now();
         Ok(())
@@ -88,19 +107,14 @@ impl Callback for Live {
         let now = Instant::now();
         (self.began, self.pace, self.was_stopped) = (now, Pace::new(now), false);
         self.board = Board::new(run.epoch, run.epochs);
-        self.screen = Screen::open();
-        match (&self.screen, run.verbosity()) {
-            (Some(_), _) => run.set_verbosity(Verbosity::Silent),
-            // A terminal that cannot show the view is no place for a bar that moves either.
-            (None, Verbosity::Bar) => run.set_verbosity(Verbosity::Line),
-            (None, _) => {}
-        }
-        self.show(run)
+        (self.screen, self.asked, self.is_wanted) = (None, run.verbosity(), Screen::is_possible());
+        run.set_verbosity(if self.is_wanted { Verbosity::Silent } else { in_lines(self.asked) });
+        Ok(())
     }
 
     fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
         self.board.begin_epoch(run.epoch, run.steps);
-        Ok(())
+        if self.is_wanted { self.show(run) } else { Ok(()) }
     }
 
     fn on_glance(&mut self, run: &mut Run) -> Result {
@@ -128,13 +142,16 @@ impl Callback for Live {
     }
 
     fn on_train_end(&mut self, run: &mut Run) -> Result {
-        if self.screen.take().is_some() {
+        if self.screen.take().is_some() && self.asked != Verbosity::Silent {
             let word = if self.was_stopped { " - stopped by `q`" } else { "" };
             let epochs = run.history().epochs.len();
             let time = clock(self.began.elapsed());
             let unit = if epochs == 1 { "epoch" } else { "epochs" };
             // Nobody may be reading any more: the training is done all the same.
             let _ = writeln!(std::io::stdout(), "{epochs} {unit} in {time}{word} - {}", run.logs);
+            for instability in &run.history().instabilities {
+                let _ = writeln!(std::io::stderr(), "warning: {instability}");
+            }
         }
         Ok(())
     }
@@ -144,12 +161,17 @@ impl Callback for Live {
     }
 
     fn steps_to_glance(&self) -> Option<usize> {
-        self.screen.is_some().then_some(self.pace.stride)
+        (self.screen.is_some() || self.is_wanted).then_some(self.pace.stride)
     }
 
     fn added_names(&self) -> Option<&'static [&'static str]> {
         Some(&[])
     }
+}
+
+/// What is printed instead of the view: a terminal that cannot show it is no place for a bar that moves either.
+fn in_lines(asked: Verbosity) -> Verbosity {
+    if asked == Verbosity::Bar { Verbosity::Line } else { asked }
 }
 
 /// The time between two drawings.
@@ -186,6 +208,23 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carnyx_graph::Array;
+    use carnyx_nn::{Compile, Dense, Fit, MeanSquaredError, Sequential, Sgd};
+
+    #[test]
+    fn what_is_learned_does_not_depend_on_who_looks() {
+        let x = Array::from_fn([40, 3], |i| (i % 7) as f32);
+        let y = Array::from_fn([40, 1], |i| (i % 3) as f32);
+        let model = || Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.001), MeanSquaredError);
+        let fit = || Fit::epochs(3).verbose(Verbosity::Silent).validation_split(0.2);
+        let (mut alone, mut watched, mut live) = (model(), model(), Live::new());
+        for _ in 0..2 {
+            let expected = alone.fit((&x, &y), fit()).unwrap();
+            assert_eq!(watched.fit((&x, &y), fit().callback(&mut live)).unwrap(), expected);
+            assert_eq!((live.board.epoch + 1, live.board.done()), (live.board.epochs, 3));
+            assert!(live.screen.is_none(), "between fits the terminal is free");
+        }
+    }
 
     #[test]
     fn the_clock_is_looked_at_some_eighty_times_a_second() {

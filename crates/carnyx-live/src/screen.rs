@@ -36,12 +36,14 @@ pub(crate) enum Key {
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 impl Screen {
-    /// Takes the terminal; `None` where there is none, where it cannot move its cursor, or where another screen has it.
-    pub fn open() -> Option<Screen> {
+    /// Whether there is a terminal that can move its cursor.
+    pub fn is_possible() -> bool {
         let is_dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb" || name.is_empty());
-        if !io::stdout().is_terminal() || !io::stdin().is_terminal() || (is_dumb && cfg!(unix)) {
-            return None;
-        }
+        io::stdout().is_terminal() && io::stdin().is_terminal() && !(is_dumb && cfg!(unix))
+    }
+
+    /// Takes the terminal; `None` where it cannot be had, or another screen has it.
+    pub fn open() -> Option<Screen> {
         if TAKEN.swap(true, Ordering::SeqCst) {
             return None;
         }

@@ -25,7 +25,11 @@ pub(crate) fn draw(frame: &mut Frame, board: &Board) {
     let [epochs, steps, facts, middle, keys] = Layout::vertical(rows).areas(frame.area());
     let total = board.epochs.to_string();
     let label = format!("epoch {:>1$}/{total}", board.epoch + 1, total.len());
-    gauge(frame, epochs, label, board.share(), TRAINING);
+    let time = match board.left() {
+        Some(left) => format!(", left {} after {}", clock(left), clock(board.elapsed)),
+        None => format!(", {} so far", clock(board.elapsed)),
+    };
+    gauge(frame, epochs, [&label, &time], board.share(), TRAINING);
     match board.evaluation {
         None => passed(frame, steps, "step ", (board.step, board.steps), TRAINING),
         Some(evaluation) => passed(frame, steps, "validation ", evaluation, VALIDATION),
@@ -33,8 +37,11 @@ pub(crate) fn draw(frame: &mut Frame, board: &Board) {
     frame.render_widget(Paragraph::new(facts_of(board)), facts);
     charts(frame, middle, board);
     let help = if board.is_stopping { "stopping after this batch …" } else { "q stops after this batch" };
+    let [warning, help_area] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(28)]).areas(keys);
     let dim = Style::new().add_modifier(Modifier::DIM);
-    frame.render_widget(Line::styled(help, dim).right_aligned(), keys);
+    frame.render_widget(Line::styled(help, dim).right_aligned(), help_area);
+    let text = board.warning.as_deref().unwrap_or_default();
+    frame.render_widget(Line::styled(text, Style::new().fg(VALIDATION)), warning);
 }
 
 /// How far a pass over data is, whose length may be unknown.
@@ -45,18 +52,19 @@ fn passed(frame: &mut Frame, area: Rect, what: &str, (done, all): (usize, usize)
     }
     let text = all.to_string();
     let label = format!("{what}{done:>0$}/{text}", text.len());
-    gauge(frame, area, label, Some(done as f64 / all as f64), color);
+    gauge(frame, area, [&label, ""], Some(done as f64 / all as f64), color);
 }
 
-fn gauge(frame: &mut Frame, area: Rect, label: String, share: Option<f64>, color: Color) {
+/// A bar behind words; without a bar if nobody knows how long the whole is.
+fn gauge(frame: &mut Frame, area: Rect, [label, more]: [&str; 2], share: Option<f64>, color: Color) {
     let Some(share) = share else {
-        frame.render_widget(Line::raw(label), area);
+        frame.render_widget(Line::raw(format!("{label}{more}")), area);
         return;
     };
     let share = share.clamp(0.0, 1.0);
     let gauge = LineGauge::default()
         .ratio(share)
-        .label(format!("{label} {:>3.0} %", 100.0 * share))
+        .label(format!("{label} {:>3.0} %{more}", 100.0 * share))
         .filled_symbol("━")
         .unfilled_symbol("─")
         .filled_style(Style::new().fg(color))
@@ -72,10 +80,6 @@ fn facts_of(board: &Board) -> Line<'static> {
     }
     if let Some(bytes) = board.memory {
         facts.push(format!("memory {}", bytes_of(bytes)));
-    }
-    facts.push(format!("elapsed {}", clock(board.elapsed)));
-    if let Some(left) = board.left() {
-        facts.push(format!("left {}", clock(left)));
     }
     Line::raw(facts.join(" │ "))
 }
@@ -274,6 +278,7 @@ mod tests {
         assert_golden("unknown_steps", &shown(&board, 80, 14));
         board.evaluate(Duration::from_secs(3), (12, 0));
         board.is_stopping = true;
+        board.warning = Some("training is unstable: by step 7 of epoch 1 the loss has risen".to_owned());
         assert_golden("unknown_steps_of_validation", &shown(&board, 80, 14));
     }
 
@@ -283,7 +288,7 @@ mod tests {
         let wild = Logs::from_iter([("loss", f64::NAN), ("accuracy", f64::INFINITY), ("mae", 1e300)]);
         let tiny = Logs::from_iter([("loss", 0.0), ("accuracy", -1e-300), ("mae", f64::NEG_INFINITY)]);
         for numbers in [wild, tiny] {
-            board.train(Duration::from_secs(2000), (1100, 1100), &numbers);
+            board.train(Duration::from_secs(2000), (1100, 35_200), &numbers);
             for width in [0, 1, 5, 20, 79, 200] {
                 for height in [0, 1, 3, 7, 24, 60] {
                     shown(&board, width, height);
