@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Options of the fit may be hyperparameters too: `fit` is called for each trial after `build`, and makes them anew. What
 /// they print is left out: the search has a line for each trial. The value of a trial is the best one of its epochs, and
 /// the best model has the weights of that epoch. Seeds are the model's own, so that trials differ in their
-/// hyperparameters alone.
+/// hyperparameters alone. The data are in memory: several trials may read them at a time.
 ///
 /// A trial that cannot be built or trained, or that panics, has failed, and the search goes on.
 ///
