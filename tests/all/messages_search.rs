@@ -81,10 +81,6 @@ fn trials_that_all_fail() {
         |_: &mut Hyper| -> Result<Model<Sequential>> { Err(Error::new("own", "this cannot be built")) };
     let failed = tune(fails, &data(), |_| Fit::epochs(1), quiet(Search::random(3)));
     assert_message("search_all_failed", failed);
-    let wild =
-        |_: &mut Hyper| Sequential::new().then(Dense::new(1)).compile(Sgd::new(1e30), MeanSquaredError);
-    let exploded = tune(wild, &data(), |_| Fit::epochs(3), quiet(Search::random(2)));
-    assert_message("search_all_exploded", exploded);
 }
 
 #[test]
@@ -109,15 +105,4 @@ fn studies() {
     assert_message("study_other_domain", tune(build, &data(), |_| Fit::epochs(1), more));
     let few = searched(1, quiet(Search::random(2))).unwrap();
     assert_message("study_importance", few.importance());
-}
-
-#[test]
-fn values_that_were_given() {
-    let fixed = Hyper::new().with("units", 12);
-    let build = |hyper: &mut Hyper| -> Result<usize> {
-        let units = [16usize, 32];
-        hyper.choice_of("units", &units).copied()
-    };
-    let mut hyper = fixed;
-    assert_message("search_given", build(&mut hyper));
 }

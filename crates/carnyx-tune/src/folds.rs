@@ -10,7 +10,7 @@ use carnyx_graph::{Error, Result};
 /// `search`, if there are less than two folds, or more than samples.
 pub(crate) fn parts(samples: usize, folds: usize, seed: u64) -> Result<Vec<Vec<usize>>> {
     if folds < 2 {
-        return Err(Error::new("search", format!("cross-validation with {folds} folds"))
+        return Err(Error::new("search", format!("cross-validation needs two folds or more, not {folds}"))
             .label("each fold is judged by a model that has learned from the others")
             .help("give `.folds(..)` at least 2; 3 to 10 are usual"));
     }

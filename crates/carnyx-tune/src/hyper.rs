@@ -196,7 +196,7 @@ impl Hyper {
     /// One of the values of a list that is known only when the program runs.
     ///
     /// # Errors
-    /// `search`, if the list is empty; the search ends then.
+    /// `search`, if the list is empty, has a value twice, or lacks the one that was given; the search ends then.
     ///
     /// # Example
     /// ```
@@ -209,12 +209,15 @@ impl Hyper {
     /// ```
     #[track_caller]
     pub fn choice_of<'c, T: Clone + Into<Value>>(&mut self, name: &str, choices: &'c [T]) -> Result<&'c T> {
-        let place = self.place(name, choices);
-        choices.get(place).ok_or_else(|| {
-            let error =
-                Error::new("search", format!("the hyperparameter `{name}` has nothing to choose from"));
-            self.mistake.clone().unwrap_or(error)
-        })
+        let domain = Domain::Choice(choices.iter().cloned().map(Into::into).collect());
+        match self.answer(name, domain) {
+            Ok(place) => Ok(&choices[place as usize]),
+            Err(error) => {
+                let error = error.at(Location::caller());
+                self.mistake.get_or_insert(error.clone());
+                Err(error)
+            }
+        }
     }
 
     /// True or false.
@@ -228,6 +231,22 @@ impl Hyper {
     #[track_caller]
     pub fn bool(&mut self, name: &str) -> bool {
         self.choice(name, [false, true])
+    }
+
+    /// Whether all that was asked for so far makes sense, and has the values that were given. A search looks by itself.
+    ///
+    /// # Errors
+    /// `search`, with the first mistake.
+    ///
+    /// # Example
+    /// ```
+    /// # use carnyx_tune::Hyper;
+    /// let mut hyper = Hyper::new().with("units", 1000);
+    /// assert_eq!(hyper.int("units", 16..=256), 16); // something harmless
+    /// assert_eq!(hyper.check().unwrap_err().title(), "the hyperparameter `units` cannot be 1000");
+    /// ```
+    pub fn check(&self) -> Result {
+        self.mistake.clone().map_or(Ok(()), Err)
     }
 
     /// What was asked for so far, and its values.
@@ -388,6 +407,7 @@ mod tests {
         assert_eq!(hyper.int("units", 256..=16), 256);
         assert_eq!(hyper.log_float("rate", 0.0..=1.0), 0.0);
         assert!(hyper.choice_of::<&str>("optimizer", &[]).is_err());
+        assert!(Hyper::new().with("units", 12).choice_of("units", &[16, 32]).is_err());
         assert!(hyper.mistake().is_some_and(|error| error.title().contains("256 to 16")));
         assert!(hyper.asked().is_empty());
     }
