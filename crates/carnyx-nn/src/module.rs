@@ -570,6 +570,7 @@ impl<M: Module> Module for Named<M> {
 mod tests {
     use super::*;
     use crate::{Apply, Dense, Lambda, Layer, Module, Zeros};
+    use carnyx_graph::Tensor;
 
     #[derive(Module, Clone)]
     struct Pair<L> {

@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn losses_that_fall_or_waver_are_no_reason() {
-        assert_eq!(alarms((0..2000).map(|i| 2.3 / (1.0 + f64::from(i) / 50.0))), []);
-        assert_eq!(alarms((0..2000).map(|i| 2.3 + 0.9 * f64::from(i % 7 - 3) / 3.0)), []);
+        assert_eq!(alarms((0..2000).map(|i| 2.3 / (1.0 + f64::from(i) / 50.0))), Vec::<usize>::new());
+        assert_eq!(alarms((0..2000).map(|i| 2.3 + 0.9 * f64::from(i % 7 - 3) / 3.0)), Vec::<usize>::new());
         // A loss may be negative, or nothing at all.
-        assert_eq!(alarms((0..2000).map(|i| -1.0 - f64::from(i))), []);
-        assert_eq!(alarms(std::iter::repeat_n(0.0, 2000)), []);
+        assert_eq!(alarms((0..2000).map(|i| -1.0 - f64::from(i))), Vec::<usize>::new());
+        assert_eq!(alarms(std::iter::repeat_n(0.0, 2000)), Vec::<usize>::new());
     }
 
     #[test]
@@ -236,7 +236,10 @@ mod tests {
         assert!(alarms(growing).contains(&31));
         // Three jumps that were none, and nobody looks any more; nor after the first thousand steps.
         assert_eq!(alarms((0..300).map(|i| if i % 50 == 49 { 100.0 } else { 1.0 })).len(), PATIENCE);
-        assert_eq!(alarms((0..WATCHED + 9).map(|i| if i >= WATCHED { 100.0 } else { 1.0 })), []);
+        assert_eq!(
+            alarms((0..WATCHED + 9).map(|i| if i >= WATCHED { 100.0 } else { 1.0 })),
+            Vec::<usize>::new()
+        );
     }
 
     #[test]

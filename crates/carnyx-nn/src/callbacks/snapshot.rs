@@ -322,7 +322,6 @@ mod tests {
             tensors.insert(name.as_str(), Array::full([5, 0], 1f32));
             let snapshot = Snapshot { tensors, file: "backup".into() };
             let restored = snapshot.restore(&mut model.core, &mut run, &mut []);
-            let is_table = ["logs", "history", "batch_loss"].contains(&name.as_str());
             let is_table =
                 ["logs", "history", "batch_loss", "watch", "instabilities"].contains(&name.as_str());
             assert!(restored.is_err() || is_table, "{name}");
