@@ -260,8 +260,9 @@ def check_profile(board):
     operations = profile.operations()
     for start in ("sequential/hidden_layer/forward/", "sequential/dense/backward/"):
         assert any(name.startswith(start) for name in operations), f"{start} is missing in {list(operations)}"
-    shown, means = profile.steps()
-    assert shown == steps and float(means["steptime_ms_average"]) > 0, (shown, means)
+    # Of many steps xprof leaves the first and the last one out.
+    shown, _ = profile.steps()
+    assert set(steps[1:-1]) <= set(shown) <= set(steps), shown
     assert int(profile.data("memory_profile")["memoryProfilePerAllocator"]["programs"]["profileSummary"]["peakBytesUsageLifetime"]) > 0
 
 
