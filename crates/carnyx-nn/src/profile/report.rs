@@ -132,7 +132,7 @@ pub(super) struct Shares {
     pub(super) plans_per_step: f64,
     /// The share of planning in all time.
     pub(super) planning: f64,
-    /// Nanoseconds of a task: half of them take less.
+    /// Nanoseconds of a task: the average within a step, of which half of the steps have less.
     pub(super) task: f64,
     /// The share of a step in which the helping threads have something to do, likewise.
     pub(super) helping: f64,
@@ -202,7 +202,6 @@ impl Profile {
         let fetching = own().filter(|span| span.phase == Phase::Input);
         let fetching = largest(fetching.map(|span| (&span.operation, span.duration)));
         let steps = self.steps.iter().filter(|step| step.kind == kind).count().max(1) as f64;
-        let is_task = |span: &Span| span.phase.is_computation() && kind_of(span) == Some(kind);
         let helpers = self.threads.saturating_sub(1).max(1) as f64;
         let work = self.work_of_steps(kind, spans);
         let planning: f64 = planned.iter().map(|span| span.duration as f64).sum();
@@ -216,7 +215,7 @@ impl Profile {
             overhead: median(work.iter().map(|work| work.between / work.time.max(1.0)).collect()),
             plans_per_step: planned.iter().filter(|span| span.step.is_some()).count() as f64 / steps,
             planning: planning / (planning + total),
-            task: median(own().filter(|span| is_task(span)).map(|span| span.duration as f64).collect()),
+            task: median(work.iter().map(|work| work.computing / work.tasks.max(1.0)).collect()),
             helping: median(work.iter().map(|work| work.helped / helpers / work.time.max(1.0)).collect()),
         }
     }
@@ -229,6 +228,9 @@ struct Work {
     time: f64,
     /// Of that, what it spent between tasks.
     between: f64,
+    /// Of that, what it spent on tasks, and how many these were.
+    computing: f64,
+    tasks: f64,
     /// Of the helping threads, all together.
     helped: f64,
 }
@@ -244,6 +246,10 @@ impl Profile {
             }
             work[step].time += duration;
             work[step].between += if span.phase == Phase::Loop { duration } else { 0.0 };
+            if span.phase.is_computation() {
+                work[step].computing += duration;
+                work[step].tasks += 1.0;
+            }
         }
         let of_kind = work.into_iter().zip(&self.steps).filter(|(_, step)| step.kind == kind);
         of_kind.map(|(work, _)| work).collect()

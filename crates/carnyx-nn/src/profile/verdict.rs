@@ -205,8 +205,8 @@ fn small_batch(report: &Report) -> (String, String) {
         String::new()
     };
     let finding = format!(
-        "The batches are too small for this machine: half of the tasks take less than {}, and {} of a step is spent \
-         between tasks{idle}.",
+        "The batches are too small for this machine: a task takes {} on average, and {} of a step is spent between \
+         tasks{idle}.",
         duration(shares.task),
         percent(shares.overhead)
     );
