@@ -31,7 +31,10 @@ pub(crate) struct Board {
     /// Steps and samples of the epochs before this one.
     before: (u64, u64),
     samples: u64,
-    /// When how many steps and samples were done in this epoch, lately.
+    /// The time that evaluations took, which is no slowness of training, and when the one that runs began.
+    evaluated: Duration,
+    evaluation_began: Option<Duration>,
+    /// When how many steps and samples of training were done, lately, without that time.
     pace: VecDeque<(Duration, u64, u64)>,
 }
 
@@ -62,13 +65,13 @@ impl Board {
         self.before.1 += self.samples;
         (self.epoch, self.step, self.steps, self.samples) = (epoch, 0, steps, 0);
         self.evaluation = None;
-        self.pace.clear();
     }
 
     /// So many steps of the epoch are done, with so many samples, and these are the means so far.
     pub fn train(&mut self, now: Duration, (steps, samples): (usize, usize), logs: &Logs) {
         (self.step, self.samples, self.elapsed) = (steps, samples as u64, now);
-        self.pace.push_back((now, steps as u64, samples as u64));
+        let trained = now.saturating_sub(self.evaluated);
+        self.pace.push_back((trained, self.done(), self.before.1 + self.samples));
         if self.pace.len() > PACE {
             self.pace.pop_front();
         }
@@ -81,14 +84,16 @@ impl Board {
     /// So many steps of an evaluation are done.
     pub fn evaluate(&mut self, now: Duration, steps: (usize, usize)) {
         (self.evaluation, self.elapsed) = (Some(steps), now);
-        // The pause is not slowness.
-        self.pace.clear();
+        self.evaluation_began.get_or_insert(now);
     }
 
     /// An epoch is over, with these numbers.
     pub fn end_epoch(&mut self, now: Duration, (steps, samples): (usize, usize), logs: &Logs) {
         (self.step, self.steps, self.samples, self.elapsed) = (steps, steps, samples as u64, now);
         self.evaluation = None;
+        if let Some(began) = self.evaluation_began.take() {
+            self.evaluated += now.saturating_sub(began);
+        }
         let x = self.done() as f64;
         for (name, value) in logs.iter() {
             match name.strip_prefix("val_") {
@@ -198,12 +203,13 @@ mod tests {
         assert_eq!(board.left(), Some(seconds(36)));
         assert_eq!(board.speed(), Some((1.0, 32.0)));
         // Evaluation takes time, but is not slow training.
-        board.evaluate(seconds(10), (1, 5));
-        board.end_epoch(seconds(10), (10, 320), &logs(0.7));
+        board.evaluate(seconds(10), (0, 5));
+        board.evaluate(seconds(25), (3, 5));
+        board.end_epoch(seconds(40), (10, 320), &logs(0.7));
         board.begin_epoch(1, 10);
-        assert_eq!(board.left(), Some(seconds(30)));
-        board.train(seconds(11), (1, 32), &logs(0.6));
-        board.train(seconds(12), (2, 64), &logs(0.6));
+        assert_eq!(board.left(), Some(seconds(120)));
+        board.train(seconds(41), (1, 32), &logs(0.6));
+        board.train(seconds(42), (2, 64), &logs(0.6));
         assert_eq!((board.done(), board.speed()), (12, Some((1.0, 32.0))));
     }
 

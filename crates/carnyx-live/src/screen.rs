@@ -7,10 +7,11 @@ use crate::board::Board;
 use crate::view;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use std::io::{self, IsTerminal, Stdout};
 use std::sync::Once;
@@ -49,7 +50,8 @@ impl Screen {
         }
         give_back_on_panic();
         let opened = enable_raw_mode().and_then(|()| {
-            execute!(io::stdout(), EnterAlternateScreen)?;
+            // Some terminals have no other screen, and what stood there would show through.
+            execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All))?;
             Terminal::new(CrosstermBackend::new(io::stdout()))
         });
         match opened {
@@ -93,7 +95,7 @@ impl Drop for Screen {
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // There is nobody left to tell of a failure.
-        let _ = execute!(io::stdout(), LeaveAlternateScreen);
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

@@ -74,7 +74,7 @@ fn gauge(frame: &mut Frame, area: Rect, [label, more]: [&str; 2], share: Option<
 
 /// Everything that is one number, in one line.
 fn facts_of(board: &Board) -> Line<'static> {
-    let mut facts = vec![format!("learning rate {}", short(board.learning_rate))];
+    let mut facts = vec![format!("learning rate {}", rate(board.learning_rate))];
     if let Some((steps, samples)) = board.speed() {
         facts.push(format!("{} samples/s, {} steps/s", counted(samples), counted(steps)));
     }
@@ -170,6 +170,11 @@ fn short(value: f64) -> String {
             format!("{value:.decimals$}")
         }
     }
+}
+
+/// A learning rate, which is most often a round number.
+fn rate(rate: f64) -> String {
+    if (1e-3..1e3).contains(&rate) { format!("{}", (rate * 1e6).round() / 1e6) } else { short(rate) }
 }
 
 /// `950`, `12.3k`, `4.56M`.
@@ -303,6 +308,7 @@ mod tests {
             [0.43214, 12.3456, 98765.4, 1e-5, 1e7, -0.5, 0.0].map(short),
             ["0.4321", "12.35", "98765", "1.00e-5", "1.00e7", "-0.5000", "0"]
         );
+        assert_eq!([0.001, 0.05, 2e-4, 1.0 / 3.0].map(rate), ["0.001", "0.05", "2.00e-4", "0.333333"]);
         assert_eq!([3.14159, 950.0, 12_345.0, 4.56e6].map(counted), ["3.1", "950", "12.3k", "4.56M"]);
         assert_eq!([312_000_000, 42_000_000_000].map(bytes_of), ["312 MB", "42.0 GB"]);
         assert_eq!([12, 3723].map(|s| clock(Duration::from_secs(s))), ["0:12", "1:02:03"]);
