@@ -8,6 +8,9 @@ use crate::tune::unknown_objective;
 use carnyx_graph::{Array, Error, Result, Variable};
 use carnyx_nn::{Callback, Data, Fit, Model, Run, Verbosity};
 
+/// This file, whose lines mean nothing to a user.
+pub(super) const FILE: &str = file!();
+
 /// An objective that gets better by less than this share is as good as before.
 const CLEAR_GAIN: f64 = 0.005;
 

@@ -17,9 +17,10 @@ pub use report::{TunedInOrder, TuningAttempt, TuningQuestion, TuningStage};
 
 use crate::hyper::Hyper;
 use crate::tune::Built;
-use carnyx_graph::Result;
+use carnyx_graph::{Error, Result, Site};
 use carnyx_nn::{Data, Fit};
 use procedure::Procedure;
+use std::panic::Location;
 
 /// Tunes a model one thing after the other within a budget, and gives the best model, trained, with what was found at
 /// each stage.
@@ -66,14 +67,23 @@ use procedure::Procedure;
 /// ```
 ///
 /// Reference: Géron, *Hands-On Machine Learning*, chapter 10, "Fine-Tuning Neural Network Hyperparameters".
+#[track_caller]
 pub fn tune_in_order<'f, B: Built>(
     build: impl Fn(&mut Hyper) -> B,
     data: impl Into<Data>,
     fit: impl Fn(&mut Hyper) -> Fit<'f>,
     options: InOrder,
 ) -> Result<TunedInOrder<B::Layer>> {
+    let site = Location::caller();
     options.check()?;
-    Procedure::new(build, fit, data.into(), options)?.run()
+    let tuned = Procedure::new(build, fit, data.into(), options).and_then(Procedure::run);
+    tuned.map_err(|error| at_user(error, site))
+}
+
+/// An error of a fit that was called in these files is at the user's line.
+fn at_user(error: Error, site: &'static Location<'static>) -> Error {
+    let is_here = |place: &Site| place.file == attempt::FILE || place.file == procedure::FILE;
+    if error.site().is_some_and(is_here) { error.at(site) } else { error }
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use crate::tune::Built;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::{Data, Fit, Verbosity};
 
+/// This file, whose lines mean nothing to a user.
+pub(super) const FILE: &str = file!();
+
 /// The share of the budget that is kept for training the best model on.
 const RESERVE: f64 = 0.3;
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::tune::Built;
-use carnyx_graph::{Array, Error};
+use carnyx_graph::Array;
 use carnyx_nn::*;
 
 /// A curve that a line cannot follow.
