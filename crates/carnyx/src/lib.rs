@@ -42,7 +42,8 @@
 //! | [`datasets::Stream`], [`Batches`], [`Samples`] | data that do not fit into memory, and what else a model learns from |
 //! | [`Draw`] | models as diagrams |
 //! | [`PlotHistory`], [`PlotModel`], [`plots`] | learning curves, confusion matrices, curves of scores, decision boundaries, weights |
-//! | [`SweepLearningRate`], [`LearningRateSweep`] | the learning rate before all else: a range test |
+//! | [`SweepLearningRate`], [`SweepBatchSize`] | the learning rate before all else: a range test; batch sizes compared |
+//! | [`Advise`], [`Finding`] | what is wrong with a training, and what to do |
 //! | [`tune()`], [`Hyper`], [`Search`], [`Trials`] | searching for hyperparameters |
 //! | [`TensorBoard`], [`board`] | logs for TensorBoard: curves, distributions, graphs, trials, profiles |
 //! | [`prelude`] | the words that most programs need |

@@ -58,6 +58,8 @@ pub use crate::{LogStudy, SaveProfile};
 
 // What to try next.
 #[doc(no_inline)]
-pub use crate::{Hyper, Pruner, Search, tune};
+pub use crate::{
+    Advise, BatchSizeSweep, BatchSizes, Finding, RateRange, RateScaling, SweepBatchSize, SweepLearningRate,
+};
 #[doc(no_inline)]
-pub use crate::{RateRange, SweepLearningRate};
+pub use crate::{Hyper, Pruner, Search, tune};

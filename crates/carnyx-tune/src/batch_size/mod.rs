@@ -77,8 +77,8 @@ impl<L> SweepBatchSize for Model<L> {
         data: impl Into<Data>,
         sizes: impl Into<BatchSizes>,
     ) -> Result<BatchSizeSweep> {
-        let (data, sizes) = (data.into(), sizes.into());
-        let samples = sizes.check(data.num_samples()).map_err(|error| error.at(Location::caller()))?;
+        let (data, sizes, site) = (data.into(), sizes.into(), Location::caller());
+        let samples = sizes.check(data.num_samples()).map_err(|error| error.at(site))?;
         let before = self.snapshot()?;
         let mut rows = Vec::new();
         for &size in &sizes.sizes {

@@ -95,19 +95,12 @@ impl Curve {
         let lost = (lowest..self.smoothed.len()).find(|&step| is_lost(step));
         let end = has_exploded.then_some(self.smoothed.len() - 1);
         let width = self.rates[last] / self.rates[first];
-        Turned {
+        CurveShape::Turned(Turned {
             lowest,
             bottom: (first, last),
             largest: lost.map(|step| step.saturating_sub(1)).or(end),
             is_clear: width <= WIDEST_BOTTOM && depth > 2.0 * by_chance,
-        }
-        .into()
-    }
-}
-
-impl From<Turned> for CurveShape {
-    fn from(turned: Turned) -> CurveShape {
-        CurveShape::Turned(turned)
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use carnyx_graph::{Error, Result};
 use carnyx_nn::kinds::Source;
 use carnyx_nn::{Fit, Model, Samples, Verbosity};
 use range_test::RangeTest;
+use std::panic::Location;
 
 /// Finds good learning rates for a model.
 ///
@@ -80,8 +81,8 @@ impl<L> SweepLearningRate for Model<L> {
         data: impl Samples<'d, Kind>,
         rates: impl Into<RateRange>,
     ) -> Result<LearningRateSweep> {
-        let range = rates.into();
-        range.check().map_err(|error| error.at(std::panic::Location::caller()))?;
+        let (range, site) = (rates.into(), Location::caller());
+        range.check().map_err(|error| error.at(site))?;
         let before = self.snapshot()?;
         let mut test = RangeTest::new(&range);
         let fitted = fit(self, data.source(), &range, &mut test);
@@ -96,9 +97,10 @@ impl<L> SweepLearningRate for Model<L> {
 fn fit<L>(model: &mut Model<L>, source: Source, range: &RateRange, test: &mut RangeTest) -> Result {
     let is_one_pass = matches!(&source, Source::Stream(stream) if stream.is_one_pass());
     // Epochs of any length go on until the sweep is done, but what can be walked only once has to be one epoch.
-    let fit = match is_one_pass {
-        true => Fit::epochs(1).steps_per_epoch(range.iterations),
-        false => Fit::epochs(range.iterations),
+    let fit = if is_one_pass {
+        Fit::epochs(1).steps_per_epoch(range.iterations)
+    } else {
+        Fit::epochs(range.iterations)
     };
     let fit = range.options(fit).verbose(Verbosity::Silent);
     let fitted = model.fit(source, fit.callback(&mut *test));
@@ -107,7 +109,7 @@ fn fit<L>(model: &mut Model<L>, source: Source, range: &RateRange, test: &mut Ra
         Err(error) if is_one_pass && error.code() == "data" && test.num_steps() > 0 => {
             let (done, all) = (test.num_steps(), range.iterations);
             Err(Error::new("sweep", format!("the data ended after {done} of {all} steps of the sweep"))
-                .at(std::panic::Location::caller())
+                .at(Location::caller())
                 .label("an iterator can be walked only once")
                 .help(
                     "give arrays or a stream, which begin again, or sweep in fewer steps: `.iterations(..)`",

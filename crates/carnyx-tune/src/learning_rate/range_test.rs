@@ -5,7 +5,7 @@ use super::{LearningRateSweep, RateRange, SweepEnding};
 use carnyx_graph::Result;
 use carnyx_nn::{Callback, Run};
 
-/// How much of the steps tell where the loss begins.
+/// So many steps tell where the loss begins.
 const BEGINNING: usize = 20;
 
 pub(super) struct RangeTest {
