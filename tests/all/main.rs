@@ -25,6 +25,7 @@ mod messages_schedules;
 mod messages_search;
 mod messages_streams;
 mod messages_studies;
+mod messages_tune;
 mod messages_weights;
 mod ops;
 mod optimizers;
