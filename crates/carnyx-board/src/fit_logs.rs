@@ -26,6 +26,8 @@ pub(crate) struct FitLogs {
 }
 
 /// What is to be logged after an epoch.
+// Four things that are due or not, each by itself.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Due {
     pub(crate) histograms: bool,
