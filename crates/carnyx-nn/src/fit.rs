@@ -281,7 +281,10 @@ fn train_epoch(
     let was_over = run.stopped && run.step > 0;
     let (mut failure, mut first_batch) = (None, None);
     let (mut unseen, mut to_glance) = (0, callbacks.steps_to_glance());
-    while !was_over {
+    loop {
+        if was_over {
+            break;
+        }
         let number = iteration.saturating_sub(pass.first_iteration) as usize;
         if profiled {
             callbacks.profile_step(core, number)?;

@@ -118,8 +118,7 @@ fn brief(number: f64) -> String {
 
 /// Whether a loss has grown by what is worth a word, so many times over.
 pub(crate) fn is_worse(after: f64, before: f64, times: f64) -> bool {
-    // Written so that NaN is worse.
-    !(after <= before + times * GROWTH * before.abs())
+    after.is_nan() || after > before + times * GROWTH * before.abs()
 }
 
 /// The losses of the steps of a fit so far, as far as they matter.

@@ -62,9 +62,10 @@ impl Schedule for PiecewiseConstantDecay {
                 ))
                 .help("give one rate for each part: `PiecewiseConstantDecay::new([1000], [0.1, 0.01])`"));
         }
-        if let Some(pair) = self.boundaries.windows(2).find(|pair| pair[0] >= pair[1]) {
+        let mut pairs = self.boundaries.iter().zip(self.boundaries.iter().skip(1));
+        if let Some((first, second)) = pairs.find(|(first, second)| first >= second) {
             let title = format!("the boundaries of the schedule `{}` do not ascend", self.name());
-            return Err(error(title).label(format!("{} comes before {}", pair[0], pair[1])));
+            return Err(error(title).label(format!("{first} comes before {second}")));
         }
         self.values.iter().try_for_each(|&value| check_number(self, "value", value, Bounds::NotNegative))
     }
