@@ -204,12 +204,14 @@ impl Profile {
         let steps = self.steps.iter().filter(|step| step.kind == kind).count().max(1) as f64;
         let helpers = self.threads.saturating_sub(1).max(1) as f64;
         let work = self.work_of_steps(kind, spans);
+        // As large a part of all time as the typical step has.
+        let in_steps = work.iter().map(|work| work.time).sum::<f64>() / total;
         let planning: f64 = planned.iter().map(|span| span.duration as f64).sum();
         Shares {
             input: time(&|span| span.phase == Phase::Input) / total,
             fetching: fetching.map_or_else(|| "".into(), |(operation, _)| operation),
             callback: callback.map(|(name, time)| (name, time as f64 / total)),
-            metrics: time(&|span| span.phase == Phase::Metrics) / total,
+            metrics: median(work.iter().map(|work| work.metrics / work.time.max(1.0)).collect()) * in_steps,
             validation: time(&|span| kind_of(span).is_some_and(|other| other != kind)) / total,
             waiting: time(&|span| span.phase == Phase::Waiting) / total,
             overhead: median(work.iter().map(|work| work.between / work.time.max(1.0)).collect()),
@@ -228,6 +230,8 @@ struct Work {
     time: f64,
     /// Of that, what it spent between tasks.
     between: f64,
+    /// Of that, what it spent on metrics.
+    metrics: f64,
     /// Of that, what it spent on tasks, and how many these were.
     computing: f64,
     tasks: f64,
@@ -246,6 +250,7 @@ impl Profile {
             }
             work[step].time += duration;
             work[step].between += if span.phase == Phase::Loop { duration } else { 0.0 };
+            work[step].metrics += if span.phase == Phase::Metrics { duration } else { 0.0 };
             if span.phase.is_computation() {
                 work[step].computing += duration;
                 work[step].tasks += 1.0;
