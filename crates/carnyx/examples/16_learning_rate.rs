@@ -13,8 +13,7 @@ use carnyx::prelude::*;
 
 fn main() -> Result {
     let data = fashion_mnist()?;
-    // A third of the pictures is enough to see the difference.
-    let (x, y) = (data.train.x.rows(0..20_000)?, data.train.y.rows(0..20_000)?);
+    let (x, y) = (&data.train.x, &data.train.y);
 
     let mut model = Sequential::new()
         .then(Rescaling::new(1.0 / 255.0))
@@ -26,7 +25,7 @@ fn main() -> Result {
         .seed(42);
 
     // Weights, random numbers and the order of the pictures are put back: a sweep leaves no trace.
-    let sweep = model.sweep_learning_rate((&x, &y), 1e-5..=10.0)?;
+    let sweep = model.sweep_learning_rate((x, y), 1e-5..=10.0)?;
     println!("{sweep}\n");
     sweep.plot().save("learning_rate.svg")?;
 
@@ -40,7 +39,7 @@ fn main() -> Result {
         model.optimizer.learning_rate = rate;
         // A rate that is too high may end in a loss that is no number; then the fit stops where it is.
         let stop = TerminateOnNaN::new();
-        model.fit((&x, &y), Fit::epochs(3).verbose(Verbosity::Silent).callback(stop))?;
+        model.fit((x, y), Fit::epochs(3).verbose(Verbosity::Silent).callback(stop))?;
         let accuracy = model.evaluate((&data.test.x, &data.test.y))?["accuracy"];
         println!("{name:<12} {rate:<8.2e} test accuracy after 3 epochs: {accuracy:.4}");
         accuracies.push(accuracy);
