@@ -19,6 +19,9 @@ const STILL_FALLING: f64 = 0.05;
 /// Of what a constant costs, this part is worth a change.
 const WORTH_IT: f64 = 0.01;
 
+/// In fewer epochs, a validation loss that rises once is no trend.
+const MIN_EPOCHS_OF_A_RISE: usize = 8;
+
 /// A model learns by heart if its validation loss is above its best by this part, while its training loss has fallen by
 /// as much: losses of a finished training wander by one or two per cent, and in opposite directions by no more.
 const DRIFTING_APART: f64 = 0.05;
@@ -104,7 +107,10 @@ impl Curves {
     pub(super) fn overfitting(&self) -> Option<Finding> {
         let values = self.validation.as_ref()?;
         let epochs = values.len();
-        if epochs < MIN_EPOCHS || epochs != self.loss.len() || !all_finite(values) || !all_finite(&self.loss)
+        if epochs < MIN_EPOCHS_OF_A_RISE
+            || epochs != self.loss.len()
+            || !all_finite(values)
+            || !all_finite(&self.loss)
         {
             return None;
         }

@@ -329,7 +329,7 @@ impl LearningRateSweep {
 
     /// Why there is no suggestion, and what to do.
     fn what_is_missing(&self) -> (String, &'static str) {
-        let Curve { rates, smoothed, start, .. } = &self.curve;
+        let Curve { rates, losses, smoothed, start, .. } = &self.curve;
         let (first, last) = (Rate(rates[0]), Rate(rates[rates.len() - 1]));
         match &self.curve.shape {
             CurveShape::Falling { lowest } => (
@@ -339,7 +339,7 @@ impl LearningRateSweep {
                 "sweep up to higher rates",
             ),
             CurveShape::Rising => (
-                format!("the loss never fell below {start:.4}, and rose from {first} on"),
+                format!("the loss began at {:.4}, never fell, and rose from {first} on", losses[0]),
                 "sweep from lower rates; if none of them learns, look at the data and the model first",
             ),
             CurveShape::Turned(_) | CurveShape::Flat => (
