@@ -129,7 +129,7 @@ fn advice_on<L: Module>(model: &mut Model<L>, curves: &Curves, data: &Data) -> R
         findings.extend(curves.overfitting());
     }
     if findings.is_empty() {
-        findings.extend(pace(model, data, &curves, &rates, nothing)?);
+        findings.extend(pace(model, data, &curves, &rates, nothing));
     }
     if nothing.is_none() && is_healthy_inside && !findings.iter().any(is_about_rates) {
         findings.extend(imbalance(&sample, &predictions, data));
@@ -155,16 +155,11 @@ fn pace<L>(
     curves: &Curves,
     rates: &Rates,
     nothing: Option<Baseline>,
-) -> Result<Option<Finding>> {
-    if nothing.is_some() || curves.is_steady() {
-        if let Some(finding) = rates.too_low(model, data)? {
-            return Ok(Some(finding));
-        }
-    }
-    if let Some(finding) = curves.still_falling() {
-        return Ok(Some(finding));
-    }
-    Ok(nothing.map(|baseline| baseline.nothing_learned()))
+) -> Option<Finding> {
+    let may_be_too_low = nothing.is_some() || curves.is_steady();
+    let too_low = if may_be_too_low { rates.too_low(model, data) } else { None };
+    let falling = || curves.still_falling();
+    too_low.or_else(falling).or_else(|| nothing.map(|baseline| baseline.nothing_learned()))
 }
 
 /// What the units do when the first weights are drawn anew.

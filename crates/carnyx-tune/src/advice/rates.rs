@@ -3,7 +3,6 @@
 use super::curves::Curves;
 use super::{Finding, TooHigh};
 use crate::learning_rate::{RateRange, SweepLearningRate};
-use carnyx_graph::Result;
 use carnyx_nn::{Data, Model};
 
 /// So many steps show whether higher rates learn.
@@ -36,17 +35,17 @@ impl Rates {
 
     /// Whether the loss falls at rates that are much higher.
     #[track_caller]
-    pub(super) fn too_low<L>(&self, model: &mut Model<L>, data: &Data) -> Result<Option<Finding>> {
+    pub(super) fn too_low<L>(&self, model: &mut Model<L>, data: &Data) -> Option<Finding> {
         let highest = HIGHEST.max(HIGHER * self.rate);
         if self.rate <= 0.0 || !highest.is_finite() {
-            return Ok(None);
+            return None;
         }
         let range = RateRange::from(self.rate..=highest).iterations(STEPS).batch_size(self.batch_size);
         // A loss that is not finite says nothing of lower rates.
-        let Ok(sweep) = model.sweep_learning_rate(data, range) else { return Ok(None) };
-        let Some((rate, loss)) = sweep.lowest() else { return Ok(None) };
+        let sweep = model.sweep_learning_rate(data, range).ok()?;
+        let (rate, loss) = sweep.lowest()?;
         let (suggestion, fall) = (rate / 10.0, (sweep.first_loss(), loss));
         let finding = Finding::RateTooLow { rate: self.rate, suggestion, fall };
-        Ok((suggestion >= FAR_TOO_LOW * self.rate).then_some(finding))
+        (suggestion >= FAR_TOO_LOW * self.rate).then_some(finding)
     }
 }

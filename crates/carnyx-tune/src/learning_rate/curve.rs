@@ -120,11 +120,12 @@ fn smooth(values: &[f64], share: f64) -> Vec<f64> {
     };
     let before = sums(&mut values.iter().copied());
     let after = sums(&mut values.iter().rev().copied());
-    let mean = |((value, before), after): ((&f64, &(f64, f64)), &(f64, f64))| {
+    let mean = |(i, value): (usize, &f64)| {
+        let (before, after) = (before[i], after[values.len() - 1 - i]);
         // The value itself is in both sums.
         (before.0 + after.0 - value) / (before.1 + after.1 - 1.0)
     };
-    values.iter().zip(&before).zip(after.iter().rev()).map(mean).collect()
+    values.iter().enumerate().map(mean).collect()
 }
 
 /// The standard deviation of values around whatever curve they follow: from the median of their second differences, in
