@@ -203,6 +203,9 @@ pub struct TaskSpan {
     pub end: u64,
 }
 
+/// The layers around an operation, outermost first, and what it is for.
+pub type LayersAndPurpose = (Option<Arc<str>>, Option<&'static str>);
+
 /// What a task computes, and how much that is. Known before it runs.
 ///
 /// # Example
@@ -222,7 +225,7 @@ pub struct TaskFacts {
     /// What that operation is for: see [`Graph::capture_for`](crate::Graph::capture_for).
     pub purpose: Option<&'static str>,
     /// Layers and purposes of other operations in it, if they have others.
-    pub also: Arc<[(Option<Arc<str>>, Option<&'static str>)]>,
+    pub also: Arc<[LayersAndPurpose]>,
     /// Bytes of its operands and results.
     pub bytes: u64,
     /// Floating-point operations; a function such as `exp` is one.
