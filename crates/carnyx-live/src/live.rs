@@ -2,7 +2,7 @@
 
 use crate::board::Board;
 use crate::memory;
-use crate::screen::{Key, Screen};
+use crate::screen::{self, Key, Screen};
 use crate::view::clock;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::{Callback, Run, Verbosity};
@@ -75,7 +75,7 @@ impl Live {
             }
         }
         let Some(screen) = &mut self.screen else { return Ok(()) };
-        match screen.key() {
+        match screen::key() {
             Some(Key::Stop) => {
                 run.stop();
                 (self.board.is_stopping, self.was_stopped) = (true, true);

@@ -67,22 +67,22 @@ impl Screen {
     pub fn draw(&mut self, board: &Board) {
         let _ = self.terminal.draw(|frame| view::draw(frame, board));
     }
+}
 
-    /// The next key that means something, if one was pressed.
-    pub fn key(&mut self) -> Option<Key> {
-        while event::poll(Duration::ZERO).unwrap_or(false) {
-            let Ok(event) = event::read() else { return None };
-            let Event::Key(key) = event else { continue };
-            let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-            match key.code {
-                _ if key.kind == KeyEventKind::Release => {}
-                KeyCode::Char('c') if is_control => return Some(Key::Interrupt),
-                KeyCode::Char('q' | 'Q') if !is_control => return Some(Key::Stop),
-                _ => {}
-            }
+/// The next key that means something, if one was pressed.
+pub(crate) fn key() -> Option<Key> {
+    while event::poll(Duration::ZERO).unwrap_or(false) {
+        let Ok(event) = event::read() else { return None };
+        let Event::Key(key) = event else { continue };
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            _ if key.kind == KeyEventKind::Release => {}
+            KeyCode::Char('c') if is_control => return Some(Key::Interrupt),
+            KeyCode::Char('q' | 'Q') if !is_control => return Some(Key::Stop),
+            _ => {}
         }
-        None
     }
+    None
 }
 
 impl Drop for Screen {

@@ -20,7 +20,7 @@ pub(crate) fn class_numbers(labels: &Array) -> Result<(Vec<usize>, usize)> {
                 .help(format!("classes are counted from 0 to {} at most", MAX_CLASSES - 1))
         })
     });
-    counted(numbers.collect::<Result<_>>()?)
+    Ok(counted(numbers.collect::<Result<_>>()?))
 }
 
 /// The predicted class numbers, and one more than the greatest, or the number of scores.
@@ -35,7 +35,7 @@ pub(crate) fn predicted_classes(predictions: &Array) -> Result<(Vec<usize>, usiz
     }
     let is_float = matches!(predictions.dtype(), DType::F32 | DType::F64);
     if is_float && values.iter().all(|value| (0.0..=1.0).contains(value)) {
-        return counted(values.iter().map(|&value| usize::from(value > 0.5)).collect());
+        return Ok(counted(values.iter().map(|&value| usize::from(value > 0.5)).collect()));
     }
     let numbers = values.iter().enumerate().map(|(i, &value)| {
         class_number(value).ok_or_else(|| {
@@ -46,7 +46,7 @@ pub(crate) fn predicted_classes(predictions: &Array) -> Result<(Vec<usize>, usiz
             .help("logits become probabilities by `Sigmoid`, and scores of several classes are [samples, classes]")
         })
     });
-    counted(numbers.collect::<Result<_>>()?)
+    Ok(counted(numbers.collect::<Result<_>>()?))
 }
 
 /// Which samples are positive: labels 0 and 1 or booleans, `[samples]` or `[samples, 1]`.
@@ -106,9 +106,9 @@ fn class_number(value: f64) -> Option<usize> {
     (value >= 0.0 && value.fract() == 0.0 && value < MAX_CLASSES as f64).then_some(value as usize)
 }
 
-fn counted(numbers: Vec<usize>) -> Result<(Vec<usize>, usize)> {
+fn counted(numbers: Vec<usize>) -> (Vec<usize>, usize) {
     let classes = numbers.iter().max().map_or(0, |last| last + 1);
-    Ok((numbers, classes))
+    (numbers, classes)
 }
 
 fn one_hot(values: &[f64], columns: usize) -> Result<(Vec<usize>, usize)> {

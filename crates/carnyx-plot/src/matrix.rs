@@ -181,7 +181,7 @@ mod tests {
             let (width, height) = matrix.size();
             assert!(width < 900.0 && height < 900.0, "{classes}: {width} {height}");
             let svg = matrix.to_svg().unwrap();
-            assert_eq!(svg.contains(" %</text>"), true);
+            assert!(svg.contains(" %</text>"));
             for key in [" x=\"", " y=\""] {
                 for number in svg.split(key).skip(1) {
                     let number: f64 = number.split('"').next().unwrap().parse().unwrap();
