@@ -167,7 +167,7 @@ impl Hyper {
     /// ```
     /// # use carnyx_tune::Hyper;
     /// # let hyper = &mut Hyper::new();
-    /// let rate = hyper.log_float("learning_rate", 1e-4..=1e-1);
+    /// let rate: f32 = hyper.log_float("learning_rate", 1e-4..=1e-1);
     /// assert_eq!(rate, 1e-4);
     /// ```
     #[track_caller]

@@ -104,7 +104,7 @@ pub(crate) const SWEPT: &str = "learning_rate";
 /// use carnyx_graph::Result;
 /// use carnyx_nn::*;
 /// use carnyx_tune::{Built, Hyper};
-/// fn build(hyper: &mut Hyper) -> Result<Model<Functional>> {
+/// fn build(hyper: &mut Hyper) -> Result<Model<Functional<Tensor, Tensor>>> {
 ///     let x = Tensor::input("x", [3]);
 ///     let net = Functional::new(&x, &Dense::new(hyper.int("units", 1..=4)).apply(&x))?;
 ///     Ok(net.compile(Sgd::new(0.1), MeanSquaredError))

@@ -71,7 +71,7 @@ fn typical(search: impl Fn(u64) -> Search, function: fn(&mut Hyper) -> f64) -> f
 fn what_learns_from_earlier_trials_beats_chance() {
     let random = |_| Search::random(50);
     let tpe = |_| Search::tpe(50);
-    let gaussian = |_| Search::gaussian_process(20);
+    let gaussian = |_| Search::gaussian_process(30);
     for (function, name) in [(branin as fn(&mut Hyper) -> f64, "branin"), (four, "four")] {
         let values = [typical(random, function), typical(tpe, function), typical(gaussian, function)];
         println!("{name}: random {:.4}, tpe {:.4}, gaussian {:.4}", values[0], values[1], values[2]);

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// use carnyx_tune::{Direction, PostgresStorage, Storage};
 /// let storage = PostgresStorage::connect("postgresql://ada:secret@db.example.org/studies")?;
 /// let study = storage.open_study("digits", Direction::Maximize)?;
-/// # carnyx_graph::Result::Ok(())
+/// # Ok::<(), carnyx_graph::Error>(())
 /// ```
 pub type PostgresStorage = Database<Postgres>;
 

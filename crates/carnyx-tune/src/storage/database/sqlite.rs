@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// let again = SqliteStorage::open(&path)?; // another program, later
 /// let study = again.open_study("digits", Direction::Maximize)?;
 /// assert_eq!(again.trials(study)?[0].value, Some(0.93));
-/// # carnyx_graph::Result::Ok(())
+/// # Ok::<(), carnyx_graph::Error>(())
 /// ```
 pub type SqliteStorage = Database<Sqlite>;
 
@@ -70,7 +70,7 @@ impl SqliteStorage {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("study.db");
     /// let storage = SqliteStorage::open_waiting(&path, Duration::from_secs(300))?;
-    /// # carnyx_graph::Result::Ok(())
+    /// # Ok::<(), carnyx_graph::Error>(())
     /// ```
     pub fn open_waiting(path: impl AsRef<Path>, patience: Duration) -> Result<SqliteStorage> {
         let path = path.as_ref();
