@@ -69,6 +69,26 @@ fn logging_changes_no_bit_of_a_training() -> Result {
     Ok(())
 }
 
+/// Keeps the gradients that a fit shows.
+struct Look(Vec<f32>);
+
+impl Callback for Look {
+    fn on_epoch_end(&mut self, run: &mut Run) -> Result {
+        assert_eq!(run.gradients().len(), usize::from(run.epoch != 1));
+        self.0.extend(run.gradients().iter().flat_map(|(_, gradient)| gradient.values()));
+        Ok(())
+    }
+
+    fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
+        assert!(run.epoch == 0 || run.step_graph().is_some());
+        Ok(())
+    }
+
+    fn wants_gradients(&self, epoch: usize) -> bool {
+        epoch != 1
+    }
+}
+
 /// One step of the simplest model: its gradient is known.
 #[test]
 fn gradients_are_those_of_the_first_batch_for_the_weights_at_the_end() -> Result {
@@ -77,21 +97,6 @@ fn gradients_are_those_of_the_first_batch_for_the_weights_at_the_end() -> Result
         Sequential::new().then(Dense::new(1).without_bias()).compile(Sgd::new(0.0), MeanSquaredError);
     model.predict(&x)?;
     model.variables()[0].assign(&Array::from([[3f32]]))?;
-    struct Look(Vec<f32>);
-    impl Callback for Look {
-        fn on_epoch_end(&mut self, run: &mut Run) -> Result {
-            assert_eq!(run.gradients().len(), usize::from(run.epoch != 1));
-            self.0.extend(run.gradients().iter().flat_map(|(_, gradient)| gradient.values()));
-            Ok(())
-        }
-        fn on_epoch_begin(&mut self, run: &mut Run) -> Result {
-            assert!(run.epoch == 0 || run.step_graph().is_some());
-            Ok(())
-        }
-        fn wants_gradients(&self, epoch: usize) -> bool {
-            epoch != 1
-        }
-    }
     let mut look = Look(Vec::new());
     model.fit((&x, &y), fit(3).shuffle(false).callback(&mut look))?;
     // The slope of (2w - 1)² at 3.

@@ -63,11 +63,11 @@ fn assets_that_are_no_vocabulary() {
     go_to_root();
     let folder = Folder::new("no-vocabulary");
     let changed = |name: &str, content: Option<&[u8]>| {
-        let mut archive = carnyx_file::Archive::read(&path("int")).unwrap();
+        let mut archive = carnyx_file::Archive::read(path("int")).unwrap();
         archive.extra.retain(|(name, _)| !name.starts_with("assets"));
         let asset = "assets/layers/integer_lookup/vocabulary.txt".to_owned();
         archive.extra.extend(content.map(|content| (asset, content.to_vec())));
-        archive.write(&folder.path(name)).unwrap();
+        archive.write(folder.path(name)).unwrap();
         let Err(error) = load_network(folder.path(name)) else { panic!("{name} is read") };
         let shown = folder.path("").display().to_string();
         Err::<(), Error>(Error::new(error.code(), error.title().replace(&shown, "")))

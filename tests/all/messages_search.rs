@@ -18,7 +18,7 @@ fn with(ask: impl Fn(&mut Hyper) + Sync) -> Result<Trials<Sequential>> {
         ask(hyper);
         Sequential::new().then(Dense::new(1)).compile(Sgd::new(0.01), MeanSquaredError)
     };
-    tune(build, &data(), |_| Fit::epochs(1), quiet(Search::random(2)))
+    tune(build, data(), |_| Fit::epochs(1), quiet(Search::random(2)))
 }
 
 /// A search whose model asks nothing odd.
@@ -27,7 +27,7 @@ fn searched(epochs: usize, search: Search) -> Result<Trials<Sequential>> {
         let rate = hyper.log_float("rate", 1e-3..=0.1);
         Sequential::new().then(Dense::new(1)).compile(Sgd::new(rate), MeanSquaredError)
     };
-    tune(build, &data(), |_| Fit::epochs(epochs), search.verbose(Verbosity::Silent))
+    tune(build, data(), |_| Fit::epochs(epochs), search.verbose(Verbosity::Silent))
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn searches_without_sense() {
 fn trials_that_all_fail() {
     let fails =
         |_: &mut Hyper| -> Result<Model<Sequential>> { Err(Error::new("own", "this cannot be built")) };
-    let failed = tune(fails, &data(), |_| Fit::epochs(1), quiet(Search::random(3)));
+    let failed = tune(fails, data(), |_| Fit::epochs(1), quiet(Search::random(3)));
     assert_message("search_all_failed", failed);
 }
 
@@ -102,7 +102,7 @@ fn studies() {
         Sequential::new().then(Dense::new(1)).compile(Sgd::new(rate), MeanSquaredError)
     };
     let more = quiet(Search::random(12)).storage(storage.clone()).study("line");
-    assert_message("study_other_domain", tune(build, &data(), |_| Fit::epochs(1), more));
+    assert_message("study_other_domain", tune(build, data(), |_| Fit::epochs(1), more));
     let few = searched(1, quiet(Search::random(2))).unwrap();
     assert_message("study_importance", few.importance());
 }

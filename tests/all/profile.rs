@@ -319,9 +319,9 @@ impl Metric for Costly {
 
     fn update(&self, tally: &mut Tally, target: &Tensor, prediction: &Tensor) {
         let error = prediction - fit_to(target, prediction).cast(DType::F32);
-        let mut wide = error.matmul(&Tensor::full([1, 512], 0.1f32));
+        let mut wide = error.matmul(Tensor::full([1, 512], 0.1f32));
         for _ in 0..6 {
-            wide = wide.matmul(&Tensor::full([512, 512], 0.01f32)).tanh();
+            wide = wide.matmul(Tensor::full([512, 512], 0.01f32)).tanh();
         }
         tally.add_mean(&wide.mean_along(-1));
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// What the other program has drawn, and how it trained.
 #[derive(Deserialize)]
-struct Trials {
+struct Drawings {
     samples: usize,
     features: usize,
     epochs: usize,
@@ -26,7 +26,7 @@ struct Drawn {
 
 /// Prints a line like those of the benchmarks.
 pub(crate) fn search(file: &Path) -> Result {
-    let trials: Trials = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    let trials: Drawings = serde_json::from_str(&std::fs::read_to_string(file)?)?;
     let storage = MemoryStorage::new();
     let study = storage.open_study("search", Direction::Minimize)?;
     for drawn in &trials.trials {

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn purposes_change_nothing() {
         let (_, loss, updates, aims) = step();
-        let with = Graph::capture_for(&[loss.clone()], &updates, &aims).unwrap();
+        let with = Graph::capture_for(std::slice::from_ref(&loss), &updates, &aims).unwrap();
         let without = Graph::capture(&[loss], &updates).unwrap();
         assert_eq!(with.to_string(), without.to_string());
         assert_eq!(with.key(), without.key());

@@ -22,7 +22,7 @@ fn model() -> Result<Model<Sequential>> {
         .then(Dense::new(1))
         .compile(Sgd::new(0.125), MeanSquaredError)
         .metric(MeanAbsoluteError);
-    model.predict(&numbers([1, 4], 1.0))?;
+    model.predict(numbers([1, 4], 1.0))?;
     for variable in model.variables() {
         let len = variable.shape().unwrap_or_default().iter().product();
         let value = numbers([len], 0.5).reshape(variable.shape().unwrap_or_default())?;

@@ -117,8 +117,11 @@ impl Callbacks<'_> {
 
     /// In how many steps somebody wants to look at the run, and may be shown it.
     pub(crate) fn steps_to_glance(&self) -> usize {
-        let steps = self.list.iter().filter_map(|callback| callback.steps_to_glance());
-        steps.min().unwrap_or(usize::MAX).max(1)
+        let mut fewest = usize::MAX;
+        for callback in &self.list {
+            fewest = fewest.min(callback.steps_to_glance().unwrap_or(usize::MAX));
+        }
+        fewest.max(1)
     }
 
     /// Shows the run to all who want to look at it.

@@ -17,10 +17,10 @@ use carnyx_graph::{Error, Result};
 pub fn greater_is_better(name: &str) -> Option<bool> {
     let smaller =
         ["loss", "error", "crossentropy", "divergence", "hinge", "poisson", "logcosh", "learning_rate"];
-    match more_is_better(name) {
-        true => Some(true),
-        false => smaller.iter().any(|word| name.contains(word)).then_some(false),
+    if more_is_better(name) {
+        return Some(true);
     }
+    smaller.iter().any(|word| name.contains(word)).then_some(false)
 }
 
 /// Which numbers are better.

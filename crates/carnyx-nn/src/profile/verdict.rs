@@ -226,7 +226,7 @@ fn one_layer(report: &Report, layer: &Arc<str>) -> (String, String) {
         format!("The layer `{layer}` takes {} of the time: {}.", percent(sum.share), phases.join(", "));
     if is_bound_by_memory(&sum, report.machine) {
         let rate = sum.bytes_per_second() / 1e9;
-        finding.push_str(&format!(" It moves {rate:.1} GB/s, so memory is what it waits for."));
+        finding = format!("{finding} It moves {rate:.1} GB/s, so memory is what it waits for.");
         return (
             finding,
             "a larger batch, so that each weight that is read serves more samples, or fewer units.".into(),
@@ -234,8 +234,8 @@ fn one_layer(report: &Report, layer: &Arc<str>) -> (String, String) {
     }
     if let Some(machine) = report.machine.filter(|machine| machine.flops_per_second > 0.0) {
         let share = sum.flops_per_second() / machine.flops_per_second;
-        finding
-            .push_str(&format!(" It reaches {} of the arithmetic that this machine can do.", percent(share)));
+        let share = percent(share);
+        finding = format!("{finding} It reaches {share} of the arithmetic that this machine can do.");
     }
     (finding, "fewer units in it or in the layer before it; nothing else is worth changing.".into())
 }
@@ -244,12 +244,12 @@ fn computation(report: &Report) -> (String, String) {
     let sum = sum_of(report.rows.iter().filter(|row| row.phase.is_computation()));
     let mut finding = format!("The model's own arithmetic takes {} of the time", percent(sum.share));
     if let Some((layer, share)) = layers_of(report).first() {
-        finding.push_str(&format!(", `{layer}` the most with {}", percent(*share)));
+        finding = format!("{finding}, `{layer}` the most with {}", percent(*share));
     }
     finding.push('.');
     let reached = report.machine.filter(|machine| machine.flops_per_second > 0.0).map(|machine| {
         let share = sum.flops_per_second() / machine.flops_per_second;
-        finding.push_str(&format!(" It reaches {} of what this machine can do.", percent(share)));
+        finding = format!("{finding} It reaches {} of what this machine can do.", percent(share));
         share
     });
     let advice = match reached {

@@ -143,7 +143,7 @@ where
         };
         let mut best = best;
         for suggestion in suggestions.iter().flatten() {
-            let rate = self.bounded(&best, suggestion.rate);
+            let rate = bounded(&best, suggestion.rate);
             if rate != best.rate && self.can_afford_another() {
                 let began = self.meter.steps;
                 let tried = self.try_out(&values, Some(rate));
@@ -208,10 +208,7 @@ where
             }
             best.take_best()?;
         }
-        stage.kept = match best.has_levelled_off {
-            true => "levelled off".into(),
-            false => "ended by the budget".into(),
-        };
+        stage.kept = if best.has_levelled_off { "levelled off" } else { "ended by the budget" }.into();
         let value = best.best.unwrap_or(f64::NAN);
         self.end(stage, value, began);
         let mut settings = values;
@@ -256,7 +253,7 @@ where
             None => {
                 let suggestion = self.sweep(&mut candidate, values)?.tenth_of_turning();
                 let rate = suggestion.map_or(candidate.rate, |suggestion| suggestion.rate * self.factor);
-                self.bounded(&candidate, rate)
+                bounded(&candidate, rate)
             }
         };
         candidate.set_rate(rate);
@@ -302,14 +299,6 @@ where
         Ok(sweep)
     }
 
-    /// A rate within the range of the hyperparameter `learning_rate`, if there is one.
-    fn bounded(&self, candidate: &Candidate<B::Layer>, rate: f64) -> f64 {
-        match candidate.parameter(RATE) {
-            Some((Domain::Float { low, high, .. }, _)) => rate.clamp(*low, *high),
-            _ => rate,
-        }
-    }
-
     /// Notes an attempt, and gives the better candidate.
     fn better_of(
         &mut self,
@@ -350,6 +339,14 @@ where
             println!("{stage}");
         }
         self.stages.push(stage);
+    }
+}
+
+/// A rate within the range of the hyperparameter `learning_rate`, if there is one.
+fn bounded<L>(candidate: &Candidate<L>, rate: f64) -> f64 {
+    match candidate.parameter(RATE) {
+        Some((Domain::Float { low, high, .. }, _)) => rate.clamp(*low, *high),
+        _ => rate,
     }
 }
 
