@@ -4,7 +4,7 @@ use crate::Tree;
 use carnyx_graph::Tensor;
 use std::sync::Arc;
 
-/// The inputs that a [`Functional`] is drawn with: `&x` for one, `[&a, &b]` for several.
+/// The inputs that a [`Functional`](super::Functional) is drawn with: `&x` for one, `[&a, &b]` for several.
 ///
 /// # Example
 /// ```
@@ -57,7 +57,7 @@ impl DrawnInputs for Vec<Tensor> {
     }
 }
 
-/// The outputs that a [`Functional`] is drawn with: `&y` for one, `[&y, &z]` for several, `[("main", &y), …]` with
+/// The outputs that a [`Functional`](super::Functional) is drawn with: `&y` for one, `[&y, &z]` for several, `[("main", &y), …]` with
 /// names. Without names, outputs are called after the layers that gave them.
 ///
 /// # Example
