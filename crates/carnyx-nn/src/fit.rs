@@ -308,7 +308,9 @@ fn train_epoch(
         }
         let Some(program) = &mut current else { continue };
         if steps.are_streamed() {
+            let looked = marks.begin();
             check_batch(core, program, steps, run, pass.site)?;
+            marks.input(looked, marks::CHECK);
         }
         if wants_gradients && first_batch.is_none() {
             first_batch = Some(Batch::of(steps));
@@ -451,7 +453,9 @@ fn evaluate(
         }
         let Some(program) = &mut current else { continue };
         if steps.are_streamed() {
+            let looked = marks.begin();
             check_batch(core, program, &steps, run, pass.site)?;
+            marks.input(looked, marks::CHECK);
         }
         if began.is_some() {
             program.describe(&marks);

@@ -69,12 +69,12 @@ fn changed(batch: Batch) -> Result<Batch> {
         for place in 0..PIXELS {
             let (row, column) = (place / SIDE, (place % SIDE + shift + SIDE - 2) % SIDE);
             let mut sum = 0.0;
-            for r in row.saturating_sub(1)..=(row + 1).min(SIDE - 1) {
-                for c in column.saturating_sub(1)..=(column + 1).min(SIDE - 1) {
+            for r in row.saturating_sub(2)..=(row + 2).min(SIDE - 1) {
+                for c in column.saturating_sub(2)..=(column + 2).min(SIDE - 1) {
                     sum += f32::from(picture[r * SIDE + c]);
                 }
             }
-            pixels.push(sum / (9.0 * 255.0));
+            pixels.push(sum / (25.0 * 255.0));
         }
     }
     let x = Array::new([batch.num_rows(), SIDE, SIDE], pixels)?;

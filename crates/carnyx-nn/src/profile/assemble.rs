@@ -1,6 +1,6 @@
 //! From what the executor and the training loop wrote down to a [`Profile`]: names, steps, and no time without a name.
 
-use super::marks::{BATCH, CALLBACK, PLANNING, ROWS, WAITING_FOR_BATCH};
+use super::marks::{BATCH, CALLBACK, CHECK, PLANNING, ROWS, WAITING_FOR_BATCH};
 use super::{Machine, Part, Phase, Profile, Program, Span, Step, StepKind};
 use carnyx_graph::trace::{self, Limits, Mark, TaskFacts, Trace, TracedRun};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub(super) fn assembled(trace: Trace, limits: Option<Limits>) -> Profile {
 
 /// Marks of things that are not looked into: whatever runs within them belongs to them.
 fn is_opaque(mark: &Mark) -> bool {
-    [ROWS, BATCH, WAITING_FOR_BATCH, CALLBACK, PLANNING].contains(&mark.kind)
+    [ROWS, BATCH, CHECK, WAITING_FOR_BATCH, CALLBACK, PLANNING].contains(&mark.kind)
 }
 
 fn kind_of(mark: &Mark) -> Option<StepKind> {
@@ -124,6 +124,10 @@ fn spans_of_run(run: &TracedRun, names: &mut Names) -> Vec<Span> {
         busy[span.task] += (span.end - span.begin).max(1);
     }
     let mut spans = Vec::with_capacity(run.spans.len());
+    for (task, begin, end) in late(run) {
+        let (layer, duration, phase) = (run.tasks[task].scope.clone(), end - begin, Phase::Waiting);
+        spans.push(Span { layer, phase, begin, duration, ..named(&names.wait) });
+    }
     for span in &run.spans {
         let task = &run.tasks[span.task];
         let duration = span.end - span.begin;
@@ -148,6 +152,19 @@ fn spans_of_run(run: &TracedRun, names: &mut Names) -> Vec<Span> {
         });
     }
     spans
+}
+
+fn named(name: &Arc<str>) -> Span {
+    Span { name: name.clone(), operation: name.clone(), ..Span::default() }
+}
+
+/// Where the calling thread is late: other threads are at its task already, or would be. It may have lost its core to
+/// them.
+fn late(run: &TracedRun) -> Vec<(usize, u64, u64)> {
+    let mut own: Vec<_> = run.spans.iter().filter(|span| span.thread == 0).collect();
+    own.sort_by_key(|span| (span.begin, span.end));
+    let gap = |pair: &[&trace::TaskSpan]| (pair[1].task, pair[0].end, pair[1].begin);
+    own.windows(2).map(gap).filter(|(_, begin, end)| begin < end).collect()
 }
 
 /// The programs that ran, each once, with the steps in which they first did.

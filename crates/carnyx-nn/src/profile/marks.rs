@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) const ROWS: &str = "next rows";
 /// A mark: a stream is opened, or its next batch is made on this thread.
 pub(crate) const BATCH: &str = "next batch";
+/// A mark: ids and targets of a batch that has just come are looked at.
+pub(crate) const CHECK: &str = "check the batch";
 /// A mark: the next batch is waited for, which other threads make ready.
 pub(crate) const WAITING_FOR_BATCH: &str = "wait for a batch";
 /// A mark: a callback is at work.

@@ -194,7 +194,7 @@ pub enum Phase {
     /// The training loop itself, and what a program does before its first task.
     #[default]
     Loop,
-    /// A thread had to wait: for the others to finish, or for work.
+    /// A thread had to wait: for the others to finish, for work, or for its core.
     Waiting,
 }
 

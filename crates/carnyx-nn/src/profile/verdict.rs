@@ -77,7 +77,12 @@ pub(super) fn bound_of(report: &Report) -> Bound {
 fn bound_of_arithmetic(report: &Report) -> Bound {
     let shares = &report.shares;
     let idle = report.threads > 1 && shares.helping < 0.3;
-    if shares.task < TINY_TASK || (shares.task < SMALL_TASK && (idle || shares.overhead > 0.25)) {
+    let computing: f64 =
+        report.rows.iter().filter(|row| row.phase.is_computation()).map(|row| row.share).sum();
+    if shares.overhead > computing
+        || shares.task < TINY_TASK
+        || (shares.task < SMALL_TASK && (idle || shares.overhead > 0.25))
+    {
         return Bound::SmallBatch;
     }
     if shares.waiting > 0.3 {
