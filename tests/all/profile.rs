@@ -283,7 +283,7 @@ fn a_slow_reader_is_named() -> Result {
 
 #[test]
 fn a_huge_layer_is_named() -> Result {
-    let (cpu, (x, y)) = (cpu(2), data(256, 512));
+    let (cpu, (x, y)) = (cpu(1), data(256, 512));
     let net = Sequential::new()
         .then(Dense::new(16).activation(Relu))
         .then(Dense::new(512).activation(Relu))
@@ -329,7 +329,7 @@ impl Metric for Costly {
 
 #[test]
 fn a_costly_metric_is_named() -> Result {
-    let (cpu, (x, y)) = (cpu(2), data(256, 6));
+    let (cpu, (x, y)) = (cpu(1), data(256, 6));
     let net = Sequential::new().then(Dense::new(8).activation(Relu)).then(Dense::new(1));
     let mut model = net.compile(Sgd::new(0.01), MeanSquaredError).metric(Costly).on_executor(cpu.clone());
     let (bound, report) = verdict(&cpu, || model.fit((&x, &y), quiet(2).batch_size(64)))?;

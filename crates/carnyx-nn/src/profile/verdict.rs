@@ -227,41 +227,47 @@ fn one_layer(report: &Report, layer: &Arc<str>) -> (String, String) {
     let own = || report.rows.iter().filter(|row| row.layer.as_ref() == Some(layer));
     let sum = sum_of(own());
     let phases: Vec<String> = own().map(|row| format!("{} {}", row.phase, percent(row.share))).collect();
-    let mut finding =
+    let finding =
         format!("The layer `{layer}` takes {} of the time: {}.", percent(sum.share), phases.join(", "));
     if is_bound_by_memory(&sum, report.machine) {
         let rate = sum.bytes_per_second() / 1e9;
-        finding = format!("{finding} It moves {rate:.1} GB/s, so memory is what it waits for.");
         return (
-            finding,
+            format!("{finding} It moves {rate:.1} GB/s, so memory is what it waits for."),
             "a larger batch, so that each weight that is read serves more samples, or fewer units.".into(),
         );
     }
-    if let Some(machine) = report.machine.filter(|machine| machine.flops_per_second > 0.0) {
-        let share = sum.flops_per_second() / machine.flops_per_second;
-        let share = percent(share);
-        finding = format!("{finding} It reaches {share} of the arithmetic that this machine can do.");
-    }
-    (finding, "fewer units in it or in the layer before it; nothing else is worth changing.".into())
+    let reached = reached(&sum, report.machine).map_or_else(String::new, |share| {
+        format!(" It reaches {} of the arithmetic that this machine can do.", percent(share))
+    });
+    let advice = "fewer units in it or in the layer before it; nothing else is worth changing.";
+    (finding + &reached, advice.into())
 }
 
 fn computation(report: &Report) -> (String, String) {
     let sum = sum_of(report.rows.iter().filter(|row| row.phase.is_computation()));
-    let mut finding = format!("The model's own arithmetic takes {} of the time", percent(sum.share));
-    if let Some((layer, share)) = layers_of(report).first() {
-        finding = format!("{finding}, `{layer}` the most with {}", percent(*share));
-    }
-    finding.push('.');
-    let reached = report.machine.filter(|machine| machine.flops_per_second > 0.0).map(|machine| {
-        let share = sum.flops_per_second() / machine.flops_per_second;
-        finding = format!("{finding} It reaches {} of what this machine can do.", percent(share));
-        share
-    });
-    let advice = match reached {
-        Some(share) if share < 0.4 => {
-            "a larger batch, with which the products of matrices come nearer to that."
+    let most = layers_of(report)
+        .first()
+        .map_or_else(String::new, |(layer, share)| format!(", `{layer}` the most with {}", percent(*share)));
+    let finding = format!("The model's own arithmetic takes {} of the time{most}.", percent(sum.share));
+    match reached(&sum, report.machine) {
+        Some(share) if share < 0.4 => (
+            format!("{finding} It reaches {} of what this machine can do.", percent(share)),
+            "a larger batch, with which the products of matrices come nearer to that.".into(),
+        ),
+        share => {
+            let reached = share.map_or_else(String::new, |share| {
+                format!(" It reaches {} of what this machine can do.", percent(share))
+            });
+            (
+                finding + &reached,
+                "a smaller model, or more cores: the training itself is as it should be.".into(),
+            )
         }
-        _ => "a smaller model, or more cores: the training itself is as it should be.",
-    };
-    (finding, advice.into())
+    }
+}
+
+/// The share of a machine's arithmetic that is reached.
+fn reached(row: &Row, machine: Option<Machine>) -> Option<f64> {
+    let peak = machine.map(|machine| machine.flops_per_second).filter(|&peak| peak > 0.0)?;
+    Some(row.flops_per_second() / peak)
 }
