@@ -45,6 +45,8 @@
 //! | [`SweepLearningRate`], [`SweepBatchSize`] | the learning rate before all else: a range test; batch sizes compared |
 //! | [`Advise`], [`Finding`] | what is wrong with a training, and what to do |
 //! | [`tune()`], [`Hyper`], [`Search`], [`Trials`] | searching for hyperparameters |
+//! | [`tune_in_order()`], [`InOrder`] | the whole procedure within a budget: one thing after the other |
+//! | [`schedules`] | learning rates that change while a model trains, and warm-up before any of them |
 //! | [`TensorBoard`], [`board`] | logs for TensorBoard: curves, distributions, graphs, trials, profiles |
 //! | [`prelude`] | the words that most programs need |
 //!
