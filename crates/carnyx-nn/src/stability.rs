@@ -276,12 +276,12 @@ mod tests {
         };
         assert_eq!(
             found.to_string(),
-            "training is unstable: by step 12 of epoch 1 the loss of the same samples has risen from 2.31 to 48.2 \
+            "training is unstable: by step 12 of epoch 1 the loss of the same samples has risen from 2.310 to 48.2 \
              and its gradient is 35.3 times as long: take a longer warm-up, a smaller batch, or a smaller learning \
              rate than 0.1"
         );
         let overflow = Instability { loss_after: f64::INFINITY, gradient_growth: None, ..found };
-        assert!(overflow.to_string().contains("the loss has gone from 2.31 to inf: take a longer warm-up"));
+        assert!(overflow.to_string().contains("the loss has gone from 2.310 to inf: take a longer warm-up"));
         let sizes = [0.0, 1e-9, 0.5, 123.456, 12345.6, 1e9].map(brief);
         assert_eq!(sizes, ["0", "1.00e-9", "0.500", "123.5", "12346", "1.00e9"]);
     }
