@@ -24,6 +24,7 @@ mod schedule;
 mod search;
 mod storage;
 mod strategies;
+mod training;
 mod trial;
 mod trials;
 mod tune;

@@ -1,5 +1,6 @@
 //! Which batch sizes are compared, and how each of them is trained.
 
+use crate::training::Training;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::{ClassWeight, Data, Fit};
 
@@ -61,8 +62,7 @@ pub struct BatchSizes {
     base: Option<usize>,
     validation: Option<Data>,
     validation_split: f64,
-    seed: Option<u64>,
-    class_weights: Vec<(Option<String>, ClassWeight)>,
+    training: Training,
 }
 
 impl<const N: usize> From<[usize; N]> for BatchSizes {
@@ -87,8 +87,7 @@ impl From<Vec<usize>> for BatchSizes {
             base: None,
             validation: None,
             validation_split: 0.2,
-            seed: None,
-            class_weights: Vec::new(),
+            training: Training::default(),
         }
     }
 }
@@ -184,7 +183,7 @@ impl BatchSizes {
     /// # let _ = sizes;
     /// ```
     pub fn seed(mut self, seed: u64) -> BatchSizes {
-        self.seed = Some(seed);
+        self.training.seed = Some(seed);
         self
     }
 
@@ -198,7 +197,7 @@ impl BatchSizes {
     /// # let _ = sizes;
     /// ```
     pub fn class_weight(mut self, weights: impl Into<ClassWeight>) -> BatchSizes {
-        self.class_weights.push((None, weights.into()));
+        self.training.weigh(None, weights);
         self
     }
 
@@ -211,7 +210,7 @@ impl BatchSizes {
     /// # let _ = sizes;
     /// ```
     pub fn class_weight_on(mut self, output: &str, weights: impl Into<ClassWeight>) -> BatchSizes {
-        self.class_weights.push((Some(output.to_owned()), weights.into()));
+        self.training.weigh(Some(output), weights);
         self
     }
 
@@ -261,13 +260,6 @@ impl BatchSizes {
             Some(data) => fit.validation(data.clone()),
             None => fit.validation_split(self.validation_split),
         };
-        let fit = match self.seed {
-            Some(seed) => fit.seed(seed),
-            None => fit,
-        };
-        self.class_weights.iter().cloned().fold(fit, |fit, (output, weights)| match output {
-            Some(output) => fit.class_weight_on(&output, weights),
-            None => fit.class_weight(weights),
-        })
+        self.training.options(fit)
     }
 }

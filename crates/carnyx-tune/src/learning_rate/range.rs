@@ -1,5 +1,6 @@
 //! Which rates a sweep goes through, and how it trains on the way.
 
+use crate::training::Training;
 use carnyx_graph::{Error, Result};
 use carnyx_nn::{ClassWeight, Fit};
 use std::ops::RangeInclusive;
@@ -25,8 +26,7 @@ pub struct RateRange {
     pub(super) iterations: usize,
     pub(super) batch_size: usize,
     pub(super) smoothing: f64,
-    seed: Option<u64>,
-    class_weights: Vec<(Option<String>, ClassWeight)>,
+    training: Training,
 }
 
 /// What two neighbouring rates have in common.
@@ -47,8 +47,7 @@ impl From<RangeInclusive<f64>> for RateRange {
             batch_size: 32,
             // Each smoothed loss is then worth the mean of 38 of them.
             smoothing: 0.9,
-            seed: None,
-            class_weights: Vec::new(),
+            training: Training::default(),
         }
     }
 }
@@ -116,7 +115,7 @@ impl RateRange {
     /// # let _ = rates;
     /// ```
     pub fn seed(mut self, seed: u64) -> RateRange {
-        self.seed = Some(seed);
+        self.training.seed = Some(seed);
         self
     }
 
@@ -130,7 +129,7 @@ impl RateRange {
     /// # let _ = rates;
     /// ```
     pub fn class_weight(mut self, weights: impl Into<ClassWeight>) -> RateRange {
-        self.class_weights.push((None, weights.into()));
+        self.training.weigh(None, weights);
         self
     }
 
@@ -143,7 +142,7 @@ impl RateRange {
     /// # let _ = rates;
     /// ```
     pub fn class_weight_on(mut self, output: &str, weights: impl Into<ClassWeight>) -> RateRange {
-        self.class_weights.push((Some(output.to_owned()), weights.into()));
+        self.training.weigh(Some(output), weights);
         self
     }
 
@@ -199,14 +198,6 @@ impl RateRange {
 
     /// A fit with these options.
     pub(super) fn options<'f>(&self, fit: Fit<'f>) -> Fit<'f> {
-        let fit = fit.batch_size(self.batch_size);
-        let fit = match self.seed {
-            Some(seed) => fit.seed(seed),
-            None => fit,
-        };
-        self.class_weights.iter().cloned().fold(fit, |fit, (output, weights)| match output {
-            Some(output) => fit.class_weight_on(&output, weights),
-            None => fit.class_weight(weights),
-        })
+        self.training.options(fit.batch_size(self.batch_size))
     }
 }
